@@ -1,0 +1,52 @@
+/*
+ * clock: the time as the loop last read it.  One reading serves a whole turn; the texts of the
+ * current second are made once per second.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <time.h>
+
+#include "base/out.h"
+
+struct clock {
+    uint64_t ms;           /* monotonic milliseconds, from an arbitrary start; never 0 */
+    time_t seconds;        /* the calendar's, since 1970 */
+    unsigned msec;         /* and its milliseconds */
+};
+
+/* Read through the functions below; written by clock_update() alone. */
+extern struct clock clock_cached;
+
+/* Reads the system's clocks; texts are made anew when the second has changed. */
+void clock_update(void);
+
+static inline uint64_t clock_ms(void)
+{
+    return clock_cached.ms;
+}
+
+static inline time_t clock_seconds(void)
+{
+    return clock_cached.seconds;
+}
+
+static inline unsigned clock_msec(void)
+{
+    return clock_cached.msec;
+}
+
+/* Texts of the current second; valid until the next clock_update(). */
+struct str clock_http_date(void);   /* Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110 section 5.6.7 */
+struct str clock_log_time(void);    /* 1994/11/06 08:49:37, local, of the error log */
+struct str clock_local(void);       /* 06/Nov/1994:08:49:37 +0000, $time_local */
+struct str clock_iso8601(void);     /* 1994-11-06T08:49:37+00:00, $time_iso8601 */
+struct str clock_syslog(void);      /* Nov  6 08:49:37, local, RFC 3164 */
+
+enum { HTTP_DATE_LEN = 29 };
+/* Appends any time as an IMF-fixdate. */
+void clock_put_http_date(struct out *o, time_t when);
+/* All three forms of RFC 9110 section 5.6.7; -1 for what is not a date. */
+time_t clock_parse_http_date(struct str s);
+
+#endif

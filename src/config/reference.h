@@ -1,0 +1,24 @@
+/*
+ * reference: what the rows say, for people and tools: help of a directive, the list, the man page
+ * weir.conf(5), the HTML reference, shell completion, and the dump of effective values.
+ */
+#ifndef CONFIG_REFERENCE_H
+#define CONFIG_REFERENCE_H
+
+#include <stdio.h>
+
+#include "config/resolve.h"
+
+/* `weir help NAME`: false if there is no such directive (the nearest names are printed then). */
+bool reference_help(FILE *f, struct str name);
+void reference_list(FILE *f);              /* `weir help --list`: tab-separated rows */
+void reference_man(FILE *f);               /* `weir help --man` */
+void reference_html(FILE *f);              /* `weir help --html` */
+void reference_completion(FILE *f);        /* `weir help --completion`: for bash */
+/* `weir dump`: each effective value of a block and of those in it, with the file:line it comes from. */
+void reference_dump(FILE *f, const struct generation *g, const struct tree *t);
+
+/* Names of the contexts in `contexts`, "http, server, location". */
+void reference_contexts(struct out *o, unsigned contexts);
+
+#endif
