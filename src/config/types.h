@@ -5,6 +5,8 @@
 #ifndef CONFIG_TYPES_H
 #define CONFIG_TYPES_H
 
+#include <time.h>
+
 #include "config/directive.h"
 
 extern const struct type type_flag;        /* bool: on | off */
