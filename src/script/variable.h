@@ -1,0 +1,86 @@
+/*
+ * variable: named values that are computed when they are asked for.  A namespace belongs to an engine
+ * (http, stream) of one generation; whoever uses a name while the configuration is resolved gets its
+ * index, and at run time a value is a slot of that index: no name is looked up then, but for prefixes
+ * that a peer's own texts complete.  Nothing here knows http: the engine hands in an object and gets it
+ * back.
+ */
+#ifndef SCRIPT_VARIABLE_H
+#define SCRIPT_VARIABLE_H
+
+#include "base/arena.h"
+#include "base/array.h"
+
+enum value_state {
+    VALUE_UNSET,           /* not computed yet */
+    VALUE_FOUND,
+    VALUE_NOT_FOUND,       /* an empty text, and shown as "-" in logs */
+    VALUE_BUSY,            /* being computed: a cycle asks for it again */
+};
+
+struct value {
+    const char *data;
+    uint32_t len;
+    uint8_t state;         /* enum value_state */
+};
+
+static inline struct str value_str(const struct value *v)
+{
+    return (struct str){ v->data, v->len };
+}
+
+struct script;
+struct variable;
+
+/* Fills in *v; texts must live as long as the script's arena.  Leaves VALUE_NOT_FOUND where there is
+ * none.  false: it could not be computed, which fails the request (logged by then). */
+typedef bool variable_get(struct script *s, const struct variable *var, struct value *v);
+/* For `set`, and variables that may be assigned ($args, $limit_rate). */
+typedef void variable_set(struct script *s, const struct variable *var, struct str value);
+
+enum variable_flags {
+    VARIABLE_VOLATILE = 1,     /* computed at each use */
+    VARIABLE_PREFIX = 2,       /* "arg_": the rest of the name goes to get() as var->rest */
+    VARIABLE_CHANGEABLE = 4,   /* a configuration may define one of the same name itself */
+};
+
+struct variable {
+    struct str name;           /* without "$"; for a prefix with its "_" */
+    variable_get *get;
+    variable_set *set;         /* NULL: read-only */
+    uintptr_t data;            /* the getter's: an offset, a header's id, a pointer */
+    unsigned flags;
+    struct str rest;           /* a prefix's: the name behind it, "x_forwarded_for" */
+    unsigned index;            /* of its slot, set when first used */
+};
+
+struct variables;
+
+/* An evaluation: the values of one request or session. */
+struct script {
+    void *object;              /* the request or session */
+    struct arena *arena;
+    const struct variables *names;
+    struct value *values;      /* variables_count(names) slots, cleared at first */
+    const struct str *captures;        /* of the last regular expression: $0, $1... */
+    unsigned capture_count;
+    unsigned depth;            /* of getters that use other variables */
+};
+
+struct variables *variables_new(struct arena *a);
+/* Adds one; false: a variable of that name is there and not VARIABLE_CHANGEABLE. */
+bool variables_add(struct variables *names, const struct variable *var);
+/* A list ended by one without name. */
+void variables_add_all(struct variables *names, const struct variable *list);
+/* The variable for a use of `name`, its slot's index given; NULL: there is none of that name. */
+const struct variable *variables_use(struct variables *names, struct str name);
+/* By name at run time (SSI, prefixes in njs...): NULL if there is none or it was not used anywhere. */
+const struct variable *variables_find(const struct variables *names, struct str name);
+unsigned variables_count(const struct variables *names);
+
+/* The value of a variable: cached in its slot unless volatile.  Never NULL; NOT_FOUND on failure. */
+const struct value *variable_value(struct script *s, const struct variable *var);
+/* `set`: through the variable's setter, or into its slot. */
+void variable_assign(struct script *s, const struct variable *var, struct str value);
+
+#endif
