@@ -1,0 +1,65 @@
+/*
+ * client: a connection from a client, from accept to close.  client_on_event() is its one entry and
+ * switches on an explicit state; client_set_state() alone changes it and asserts that the edge is
+ * legal.  An idle client is this struct and no buffer.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include "base/str.h"
+#include "event/connection.h"
+#include "net/address.h"
+
+struct listener;
+struct request;
+struct buffer;
+struct proxy_protocol;
+
+enum client_state {
+    CLIENT_PREFACE,        /* waiting for a PROXY protocol header */
+    CLIENT_HANDSHAKE,      /* of TLS */
+    CLIENT_IDLE,           /* between requests: no buffer, no arena */
+    CLIENT_HEAD,           /* a request's head has begun to come */
+    CLIENT_REQUEST,        /* a request is being served */
+    CLIENT_DISCARD,        /* reading away the rest of a request's body, then IDLE */
+    CLIENT_LINGER,         /* our side is shut: reading away what comes, then close */
+    CLIENT_CLOSED,
+    CLIENT_STATES,
+};
+
+struct client {
+    struct connection connection;
+    struct listener *listener;
+    struct request *request;           /* the one under way (HTTP/1); NULL while idle */
+    struct buffer *in;                 /* bytes read and not yet used; NULL: none */
+    struct proxy_protocol *proxied;    /* what a PROXY header said; NULL without one */
+    struct peer peer;
+    uint8_t state;                     /* enum client_state */
+    bool drain;                        /* no further request: the process or the listener ends */
+    bool failed;                       /* reading or writing gave an error: only closing is left */
+    bool nodelay;                      /* TCP_NODELAY is set */
+    bool corked;                       /* TCP_CORK is set */
+    uint32_t requests;                 /* begun on this connection */
+    uint64_t start_ms;
+};
+
+void client_set_state(struct client *c, enum client_state state);
+static inline struct client *client_of(struct watch *w)
+{
+    return (struct client *)(void *)w;
+}
+
+/* For listeners: takes the descriptor. */
+void client_accept(struct listener *l, int fd, const struct address *peer);
+/* A request has ended: `keepalive` if the connection can serve another one. */
+void client_request_ended(struct client *c, bool keepalive, bool body_left);
+/* Runs the client in this turn of the loop. */
+void client_wake(struct client *c);
+void client_close(struct client *c);
+
+/* ", client: 1.2.3.4, server: 0.0.0.0:80" for the log. */
+void client_describe(const void *client, struct out *o);
+void client_log(const struct client *c, int level, int error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

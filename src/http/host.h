@@ -1,0 +1,29 @@
+/*
+ * host: which server of an address serves a host name: exact names, then the longest wildcard in
+ * front (*.example.com), then the longest one behind (mail.*), then the first regular expression,
+ * then the default server.
+ */
+#ifndef HTTP_HOST_H
+#define HTTP_HOST_H
+
+#include "config/resolve.h"
+
+struct http_listen;
+struct http_server;
+struct request;
+struct regex;
+
+struct server_name {
+    struct str name;                   /* lower case; "*.x", "x.*", ".x"; without the "~" of a regex */
+    struct regex *regex;               /* NULL: none */
+};
+
+/* Checks and lower-cases a Host or :authority value in place of `host`; false: it is malformed.
+ * Splits off the port (0: none).  RFC 9110 section 7.2, RFC 3986 section 3.2. */
+bool host_parse(struct arena *a, struct str value, struct str *host, unsigned *port);
+/* Sets r->server (and conf, location) by r->host. */
+void host_choose_server(struct request *r, const struct http_listen *l);
+/* Builds the tables of an address; conflicting names are warned of. */
+bool host_build(struct setting *s, struct http_listen *l);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * http: the engine as others see it: its protocol for listeners, its part of a worker's life, and the
+ * block `http`.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "config/resolve.h"
+#include "http/location.h"
+#include "net/listen.h"
+#include "script/variable.h"
+
+extern const struct protocol http_protocol;
+
+/* What generation->http points at. */
+struct http {
+    struct block *block;
+    struct variables *variables;
+    ARRAY(struct http_server *) servers;
+    ARRAY(struct http_listen *) listens;
+};
+
+/* What listen_spec.object points at: an address, and the servers behind it. */
+struct http_listen {
+    struct listen_spec *spec;
+    struct http_server *default_server;
+    struct host_table *hosts;              /* http/host.h; NULL: the default server serves all */
+    ARRAY(struct http_server *) servers;
+    bool ssl, http2, quic, proxy_protocol;
+    bool explicit_default;
+    struct str place;                      /* file:line of the first listen of that address */
+};
+
+struct http_server {
+    struct location root;                  /* the server's own level: conf, and the locations in it */
+    struct str name;                       /* the first server_name; "" without any */
+    ARRAY(struct server_name) names;
+    struct location_tree *named;           /* @name locations */
+    struct http *http;
+    struct str place;                      /* file:line */
+};
+
+/* Worker: `g` is the newest generation from now on; connections that are open use it for their next
+ * request. */
+void http_adopt(struct generation *g);
+void http_worker_init(void);
+void http_worker_fini(void);
+/* The generation that new requests begin with; NULL without an http block. */
+struct generation *http_generation(void);
+
+#endif

@@ -1,0 +1,196 @@
+/*
+ * request: the one struct that all of http shares.  It lives in its own arena, pins the generation it
+ * began with, and ends in request_end() alone.  Nothing in it knows the version of HTTP, but for the
+ * wire that it came over.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/client.h"
+#include "http/headers.h"
+#include "http/phases.h"
+#include "http/pipeline.h"
+#include "http/status.h"
+#include "net/address.h"
+#include "script/variable.h"
+
+struct location;
+struct http_server;
+struct generation;
+struct body;
+
+/* METHOD(name): those that Weir itself tells apart. */
+#define METHOD_LIST(METHOD)                                                                        \
+    METHOD(GET) METHOD(HEAD) METHOD(POST) METHOD(PUT) METHOD(DELETE) METHOD(MKCOL) METHOD(COPY)    \
+    METHOD(MOVE) METHOD(OPTIONS) METHOD(PROPFIND) METHOD(PROPPATCH) METHOD(LOCK) METHOD(UNLOCK)    \
+    METHOD(PATCH) METHOD(TRACE) METHOD(CONNECT)
+
+enum method {
+    METHOD_OTHER = 0,
+#define METHOD(name) METHOD_##name,
+    METHOD_LIST(METHOD)
+#undef METHOD
+};
+
+#define METHOD_BIT(method) (1u << (method))
+
+/* Versions as nginx counts them: major * 1000 + minor. */
+enum version {
+    VERSION_9 = 9,
+    VERSION_10 = 1000,
+    VERSION_11 = 1001,
+    VERSION_20 = 2000,
+    VERSION_30 = 3000,
+};
+
+/* The wire: what a version of HTTP does for a request. */
+struct wire {
+    const char *name;
+    /* Sends r->response (head, body, trailers) as far as the client takes it.  STEP_WAIT, STEP_NEXT when
+     * all is sent, STEP_ABORT when the connection is of no more use. */
+    int (*send)(struct request *r);
+    /* Reads bytes of the request's body, framing taken off.  More than 0: bytes; 0: the end; IO_AGAIN;
+     * IO_ERROR: the client has gone; -status (-400, -413): the framing is bad. */
+    ssize_t (*read_body)(struct request *r, char *buffer, size_t size);
+    /* An interim response (100, 103) with the fields given, at once. */
+    void (*interim)(struct request *r, unsigned status, const struct headers *fields);
+};
+
+enum request_state {
+    REQUEST_STEPS,         /* walking the phases */
+    REQUEST_SENDING,       /* the response is on its way */
+    REQUEST_ENDED,
+};
+
+/* Bits of what a request has been through. */
+struct request_flags {
+    bool internal : 1;             /* reached by a redirect, an error page or a subrequest */
+    bool error_page : 1;           /* an error page is being made: no second one, unless recursive */
+    bool keepalive : 1;            /* the connection may serve another request */
+    bool header_only : 1;          /* HEAD, 204, 304: the head is all there is */
+    bool chunked : 1;              /* response in chunks */
+    bool simple : 1;               /* HTTP/0.9: no head at all */
+    bool add_uri_to_alias : 1;     /* the location's regular expression took part in the alias */
+    bool complex_uri : 1;          /* the path as sent is not the path that is served: %, //, /./ */
+    bool plus_in_uri : 1;
+    bool empty_path : 1;           /* absolute-form without a path */
+    bool logged : 1;
+    bool head_sent : 1;            /* at least a byte of the response's head has been given to the wire */
+    bool expect_tested : 1;        /* 100-continue has been dealt with */
+    bool limit_rate_set : 1;
+    bool response_complete : 1;    /* $request_completion */
+    bool uri_changed : 1;          /* rewrite set it: the location is looked for again */
+    bool discard_body : 1;
+    bool subrequest_waited : 1;
+};
+
+struct response {
+    unsigned status;
+    struct str status_text;        /* "200 OK" as an upstream sent it; empty: of the list */
+    int64_t length;                /* of the body in bytes; -1: not known before its end */
+    struct str content_type;       /* without charset; empty: none is sent */
+    struct str charset;
+    struct str content_encoding;
+    time_t last_modified;          /* -1: none */
+    struct str etag;               /* with quotes and W/; empty: none */
+    struct str location;           /* made absolute as it is sent, where it begins with "/" */
+    struct str prepared;           /* lines prepared ahead ("Name: value\r\n"...): type, length,
+                                    * last-modified, etag, accept-ranges; valid while the body is the
+                                    * source's own and no filter has changed one of those fields */
+    struct headers headers;        /* all others */
+    struct headers trailers;
+    struct source *body;           /* NULL: none */
+    bool allow_ranges;
+    bool expires_set;
+};
+
+struct request {
+    struct client *client;
+    const struct wire *wire;
+    struct generation *generation;
+    const struct http_server *server;
+    const struct location *location;
+    void **conf;                   /* location's, or the server's before one is found */
+    struct request *main;          /* itself, unless it is a subrequest */
+    struct request *parent;        /* NULL for the main one */
+
+    enum request_state state;
+    unsigned step;                 /* of the table in phases.c */
+    uint64_t steps;                /* bits of those that are on */
+
+    enum method method;
+    enum version version;
+    struct request_flags flags;
+    struct str method_name;
+    struct str line;               /* the request line as sent */
+    struct str unparsed_uri;       /* the path and arguments as sent */
+    struct str uri;                /* the path: decoded and normalised, what is matched and opened */
+    struct str args;               /* behind "?", as sent */
+    struct str scheme_host;        /* authority of an absolute-form target; empty otherwise */
+    struct str host;               /* lower case, without port, checked; empty: none was sent */
+    unsigned host_port;            /* the port in Host or the target; 0: none */
+    struct headers headers;
+    struct headers trailers;       /* of a chunked request */
+    int64_t content_length;        /* of the request's body; -1: none or chunked */
+    bool chunked_body;
+
+    struct body *body;             /* http/body.h; NULL until someone asked for it */
+    struct response response;
+    unsigned error_status;         /* the status that led to an error page; 0: none */
+    unsigned redirects_left;       /* internal redirects, from 10 */
+    unsigned subrequests_left;
+
+    uint64_t start_ms;             /* clock_ms() at its first byte */
+    time_t start_seconds;
+    unsigned start_msec;
+    uint64_t received;             /* bytes of the request: line, head, body */
+    uint64_t sent;                 /* bytes of the response given to the transport, head included */
+    uint64_t head_bytes;           /* of which the head */
+    uint64_t limit_rate, limit_rate_after;     /* bytes a second, 0: none */
+
+    struct script script;          /* its variables */
+    void **contexts;               /* of modules, by index of the module; made on first use */
+    struct request_cleanup *cleanups;
+    void *wire_state;              /* the wire's own */
+    struct arena arena;            /* last: not cleared */
+};
+
+struct request_cleanup {
+    struct request_cleanup *next;
+    void (*run)(void *data);
+    void *data;
+};
+
+/* A new request of a client, with the newest generation and the listener's default server.  NULL: memory
+ * is short. */
+struct request *request_new(struct client *c, const struct wire *wire);
+/* When the head has been read and r->host is known: chooses the server and starts to walk. */
+void request_begin(struct request *r);
+/* Does what can be done now; true when the request has ended (it is gone then). */
+bool request_run(struct request *r);
+/* Something that the request waited for has happened: it runs on in this turn of the loop. */
+void request_wake(struct request *r);
+/* The only exit: logs, runs cleanups, closes the body, unpins the generation, frees. */
+void request_end(struct request *r);
+/* From outside the steps (a timeout, a bad head): the response becomes that of an error. */
+void request_fail(struct request *r, unsigned status);
+
+/* Internal redirects: set the URI or named location and the step; the caller returns what they give:
+ * STEP_AGAIN, or 500 when there have been more than ten. */
+int request_redirect(struct request *r, struct str uri, struct str args);
+int request_redirect_named(struct request *r, struct str name);
+
+void request_set_location(struct request *r, const struct location *l);
+void request_cleanup(struct request *r, void (*run)(void *data), void *data);
+/* The slot of a module's own state in this request. */
+void **request_context(struct request *r, unsigned module_index);
+#define REQUEST_CONTEXT(r, module) request_context((r), (module).index)
+
+/* A line in the location's error log, with client, server, request and host added. */
+void request_log(const struct request *r, enum log_level level, int error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+bool request_log_enabled(const struct request *r, enum log_level level);
+
+#endif
