@@ -12,6 +12,7 @@ struct generation;
 struct config;
 struct block;
 struct setting;
+struct out;
 
 /* Where a directive may stand, and what a block is. */
 enum context {

@@ -28,6 +28,7 @@ struct block {
     enum context context;
     void **conf;                       /* by module index; may be the parent's own vector */
     void *object;                      /* what open() made of it: a server, a location */
+    void *variables;                   /* the script floor's: config_set_variables() */
 };
 
 /* One line being applied. */

@@ -9,10 +9,12 @@
 
 struct backend {
     const char *name;
+    /* Both also serve a process that was just forked: fini() gives up what the parent goes on using. */
     bool (*init)(unsigned max_descriptors);
     void (*fini)(void);
     bool (*add)(struct watch *w);
-    void (*remove)(struct watch *w);
+    /* `closing`: the descriptor is closed right after. */
+    void (*remove)(struct watch *w, bool closing);
     /* Waits at most `timeout` ms (-1: no limit), calls loop_ready() for what came; false: errno. */
     bool (*wait)(int timeout);
 };

@@ -1,6 +1,8 @@
 /*
  * timer: deadlines in a hierarchical wheel of milliseconds.  Setting, moving and cancelling cost
  * O(1); moving a deadline later only notes it and moves the timer when its old slot comes up.
+ *
+ * Time is clock_ms(), as the loop last read it.  Not for use by more than one thread.
  */
 #ifndef EVENT_TIMER_H
 #define EVENT_TIMER_H
@@ -20,10 +22,12 @@ struct timer {
     uint32_t slot_time;    /* when the slot that it is in comes up */
 };
 
+enum { TIMER_MAX = 24 * 86400 * 1000 };   /* ms: the longest span, 24 days */
+
 static inline void timer_init(struct timer *t, timer_handler *on_expire)
 {
+    *t = (struct timer){ .on_expire = on_expire };
     list_init(&t->link);
-    t->on_expire = on_expire;
 }
 
 static inline bool timer_armed(const struct timer *t)
@@ -31,14 +35,16 @@ static inline bool timer_armed(const struct timer *t)
     return !list_empty(&t->link);
 }
 
-/* Arms or moves: on_expire is called once, `ms` from now (clock_ms) or a turn later.  At most 24 days. */
+/* Arms or moves: on_expire is called once, `ms` from now (clock_ms) or a turn later.  What is beyond
+ * TIMER_MAX counts as TIMER_MAX. */
 void timer_set(struct timer *t, uint64_t ms);
 void timer_cancel(struct timer *t);
 
 /* For the loop: ms until the next slot that holds a timer (0: due now), -1 if there is none. */
 int timer_next(void);
-/* For the loop: calls what is due. */
+/* For the loop: calls what is due; what becomes due by that (timer_set(t, 0)) is for the next turn. */
 void timer_expire_due(void);
-void timer_reset_all(void);   /* after fork: forgets every timer */
+/* After fork: forgets every timer; all are unarmed then. */
+void timer_reset_all(void);
 
 #endif

@@ -21,7 +21,6 @@ enum client_state {
     CLIENT_IDLE,           /* between requests: no buffer, no arena */
     CLIENT_HEAD,           /* a request's head has begun to come */
     CLIENT_REQUEST,        /* a request is being served */
-    CLIENT_DISCARD,        /* reading away the rest of a request's body, then IDLE */
     CLIENT_LINGER,         /* our side is shut: reading away what comes, then close */
     CLIENT_CLOSED,
     CLIENT_STATES,
@@ -36,11 +35,11 @@ struct client {
     struct peer peer;
     uint8_t state;                     /* enum client_state */
     bool drain;                        /* no further request: the process or the listener ends */
-    bool failed;                       /* reading or writing gave an error: only closing is left */
+    bool timed_out;                    /* the timer has struck for the request under way */
     bool nodelay;                      /* TCP_NODELAY is set */
-    bool corked;                       /* TCP_CORK is set */
     uint32_t requests;                 /* begun on this connection */
     uint64_t start_ms;
+    uint64_t bound_ms;                 /* lingering: when it ends; idle: kept until then though draining */
 };
 
 void client_set_state(struct client *c, enum client_state state);
@@ -49,10 +48,25 @@ static inline struct client *client_of(struct watch *w)
     return (struct client *)(void *)w;
 }
 
+/* Reads what has come, at most `size` bytes: more than 0, 0 at the end, or enum io. */
+static inline ssize_t client_recv(struct client *c, void *space, size_t size)
+{
+    if (!(c->connection.watch.ready & READY_READ))
+        return IO_AGAIN;
+    return c->connection.transport->recv(&c->connection, space, size);
+}
+
 /* For listeners: takes the descriptor. */
 void client_accept(struct listener *l, int fd, const struct address *peer);
-/* A request has ended: `keepalive` if the connection can serve another one. */
-void client_request_ended(struct client *c, bool keepalive, bool body_left);
+/* A request has begun to come; `c->request` is set. */
+void client_request_begun(struct client *c, struct request *r);
+/* What becomes of the connection when its request has ended. */
+enum client_after {
+    CLIENT_KEEP,           /* it may serve another request */
+    CLIENT_FINISH,         /* close, lingering where the peer may still be sending */
+    CLIENT_DROP,           /* close at once */
+};
+void client_request_ended(struct client *c, enum client_after after);
 /* Runs the client in this turn of the loop. */
 void client_wake(struct client *c);
 void client_close(struct client *c);

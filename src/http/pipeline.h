@@ -70,6 +70,9 @@ struct source_ops {
     /* Lets go of what the source holds (descriptors, a peer's connection, the source it wraps); its
      * memory belongs to the request's arena.  Called once, also when the body was not read to its end. */
     void (*close)(struct source *s);
+    /* The next pull begins at byte `offset` of the whole, in either direction; at most its length.  NULL:
+     * the source can only be read from its start on. */
+    void (*seek)(struct source *s, off_t offset);
 };
 
 struct source {

@@ -61,6 +61,7 @@ struct wire {
 enum request_state {
     REQUEST_STEPS,         /* walking the phases */
     REQUEST_SENDING,       /* the response is on its way */
+    REQUEST_DRAINING,      /* it is sent; the rest of the request's body is read away */
     REQUEST_ENDED,
 };
 
@@ -150,7 +151,7 @@ struct request {
     uint64_t head_bytes;           /* of which the head */
     uint64_t limit_rate, limit_rate_after;     /* bytes a second, 0: none */
 
-    struct script script;          /* its variables */
+    struct script script;          /* its variables; use request_script() */
     void **contexts;               /* of modules, by index of the module; made on first use */
     struct request_cleanup *cleanups;
     void *wire_state;              /* the wire's own */
@@ -173,15 +174,17 @@ bool request_run(struct request *r);
 /* Something that the request waited for has happened: it runs on in this turn of the loop. */
 void request_wake(struct request *r);
 /* The only exit: logs, runs cleanups, closes the body, unpins the generation, frees. */
-void request_end(struct request *r);
-/* From outside the steps (a timeout, a bad head): the response becomes that of an error. */
-void request_fail(struct request *r, unsigned status);
+void request_end(struct request *r, enum client_after after);
+/* Before any step (a bad head): the request is answered with that status and its connection closed. */
+void request_refuse(struct request *r, unsigned status);
 
 /* Internal redirects: set the URI or named location and the step; the caller returns what they give:
  * STEP_AGAIN, or 500 when there have been more than ten. */
 int request_redirect(struct request *r, struct str uri, struct str args);
 int request_redirect_named(struct request *r, struct str name);
 
+/* The evaluation of its variables, made on first use. */
+struct script *request_script(struct request *r);
 void request_set_location(struct request *r, const struct location *l);
 void request_cleanup(struct request *r, void (*run)(void *data), void *data);
 /* The slot of a module's own state in this request. */

@@ -57,6 +57,8 @@ struct listener {
     bool removed;                      /* not asked for any more: its connections end after their request */
     unsigned connections;              /* open ones that came through it */
     unsigned group;                    /* reuseport: which of the group's sockets, from 0 */
+    void (*gone)(struct listener *l);  /* of a removed one: called before it is freed */
+    struct deferred release;
 };
 
 /*
@@ -71,19 +73,26 @@ int listen_open(const struct listen_spec *spec, int inherited, bool retry);
 struct listener *listener_new(struct listen_spec *spec, int fd, unsigned group);
 bool listener_start(struct listener *l);
 void listener_stop(struct listener *l);
+/* The same for good: closes the socket.  The listener is freed, after gone() was called, when its last
+ * connection is closed. */
+void listener_remove(struct listener *l, void (*gone)(struct listener *l));
 /* One connection of the listener is gone: a removed listener is freed with the last one. */
 void listener_connection_closed(struct listener *l);
 
 /*
  * Fairness among workers that share a socket: counts of connections in shared memory, one slot per
- * worker.  A worker that is well above the mean leaves the next connections to the others.
+ * worker, each in a cache line of its own.  A worker that is well above the mean leaves the next
+ * connections to the others.
  */
 struct listen_share {
     _Atomic unsigned connections;      /* open ones of this worker */
-    _Atomic unsigned alive;            /* whether the slot is in use */
+    _Atomic unsigned alive;            /* whether the slot's worker accepts */
+    char pad[64 - 2 * sizeof(unsigned)];
 };
+/* `count` slots, of which this process has number `own`.  Without this call there is nobody to share
+ * with. */
 void listen_share_with(struct listen_share *slots, unsigned count, unsigned own);
-/* accept_mutex and multi_accept of the events block. */
+/* multi_accept of the events block: takes all that waits, not one connection a turn. */
 void listen_set_multi_accept(bool on);
 
 #endif

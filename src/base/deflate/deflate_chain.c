@@ -1,0 +1,102 @@
+/*
+ * deflate_chain: see deflate_match.h.
+ */
+#include "base/deflate/deflate_match.h"
+
+enum {
+    NEAR = 4096,      /* a match of three bytes from farther away costs more than literals */
+    HASH3_BITS = 12,
+};
+
+struct match {
+    unsigned len;
+    uint32_t dist;
+};
+
+static inline uint32_t hash3(uint32_t word)
+{
+    return deflate_hash(word << 8, HASH3_BITS);
+}
+
+/* Makes the text at pos, of which four bytes are there, known.  Returns what was known before. */
+static inline uint32_t insert(struct deflate *d, uint32_t pos, uint32_t word, uint32_t *three)
+{
+    uint32_t at = d->origin + pos;
+    uint16_t *head = &d->head[deflate_hash(word, d->hash_bits)];
+    uint16_t *head3 = &d->head3[hash3(word)];
+    uint32_t before = *head;
+
+    *three = *head3;
+    d->prev[at & (d->window - 1)] = *head;
+    *head = *head3 = (uint16_t)at;
+    return before;
+}
+
+/* The longest match at pos that is longer than `least`, else one of length 0. */
+static struct match find(struct deflate *d, uint32_t pos, unsigned least)
+{
+    const unsigned char *text = d->buffer + pos;
+    uint32_t word = word_load32(text), at = d->origin + pos, three;
+    uint32_t dist = (uint16_t)(at - insert(d, pos, word, &three)), before = 0;
+    uint32_t reach = deflate_least(pos, d->window);
+    unsigned max = deflate_least(MATCH_MAX, d->end - pos);
+    unsigned nice = deflate_least(d->level->nice, max);
+    unsigned chain = least >= d->level->good ? d->level->chain / 4u : d->level->chain;
+    unsigned best = least < 3 ? 3 : least;
+    struct match found = { 0, 0 };
+
+    if (best >= max)
+        return found;
+    /* An entry that was overwritten leads to a place that is no farther: the chain ends there. */
+    while (dist > before && dist <= reach) {
+        const unsigned char *old = text - dist;
+        if (word_load32(old + best - 3) == word_load32(text + best - 3) &&
+            word_load32(old) == word) {
+            unsigned len = word_match(old, text, 4, max);
+            if (len > best) {
+                best = len;
+                found = (struct match){ len, dist };
+                if (len >= nice)
+                    break;
+            }
+        }
+        if (--chain == 0)
+            break;
+        before = dist;
+        dist = (uint16_t)(at - d->prev[(at - dist) & (d->window - 1)]);
+    }
+    if (found.len == 0 && least < 3) {
+        dist = (uint16_t)(at - three);
+        if (dist - 1 < deflate_least(reach, NEAR) && !((word_load32(text - dist) ^ word) << 8))
+            found = (struct match){ 3, dist };
+    }
+    return found;
+}
+
+void deflate_chain(struct deflate *d, uint32_t stop)
+{
+    uint32_t words = d->end < 4 ? 0 : d->end - 3;  /* from there on, fewer than four bytes are left */
+
+    stop = deflate_least(stop, words);
+    while (d->pos < stop && d->symbol_count < d->symbol_room) {
+        struct match m = find(d, d->pos, 0);
+        uint32_t known = d->pos + 1;
+        if (m.len == 0) {
+            deflate_literal(d, d->buffer[d->pos++]);
+            continue;
+        }
+        while (m.len < d->level->lazy && d->pos + 1 < words && d->symbol_count + 1 < d->symbol_room) {
+            struct match next = find(d, known++, m.len);
+            if (next.len <= m.len)
+                break;
+            m = next;
+            deflate_literal(d, d->buffer[d->pos++]);
+        }
+        deflate_match(d->symbols + d->symbol_count, d->counts, m.len, m.dist);
+        d->symbol_count += 2;
+        d->pos += m.len;
+        uint32_t until = deflate_least(d->pos, words), three;
+        for (; known < until; known++)
+            insert(d, known, word_load32(d->buffer + known), &three);
+    }
+}

@@ -1,0 +1,28 @@
+/*
+ * deflate_match: the two ways to find what the text repeats.  Each turns text from d->pos on into
+ * symbols, until `stop` is reached (or passed by a match that began before it) or the symbols are
+ * full.
+ */
+#ifndef BASE_DEFLATE_DEFLATE_MATCH_H
+#define BASE_DEFLATE_DEFLATE_MATCH_H
+
+#include "base/deflate/deflate_state.h"
+
+/* Takes the first good match out of a table of two positions per hash; level 1. */
+void deflate_fast(struct deflate *d, uint32_t stop);
+
+/* Follows chains of positions with the same hash; levels 2 to 9. */
+void deflate_chain(struct deflate *d, uint32_t stop);
+
+/* Where four bytes go in a table of 1 << bits entries. */
+static inline uint32_t deflate_hash(uint32_t word, unsigned bits)
+{
+    return word * UINT32_C(0x9e3779b1) >> (32 - bits);
+}
+
+static inline uint32_t deflate_least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+#endif

@@ -1,0 +1,228 @@
+/*
+ * body: see body.h.
+ */
+#include "http/body.h"
+
+#include <errno.h>
+
+#include "http/core.h"
+#include "http/temp_file.h"
+
+/* A body that is being read. */
+struct reading {
+    struct body body;                  /* first: r->body points at it */
+    char *space;
+    size_t size, used;                 /* bytes of space; how many hold what is not in the file yet */
+    uint64_t in_file;
+};
+
+int body_check_length(struct request *r)
+{
+    int64_t max = core_conf(r->conf)->client_max_body_size;
+
+    if (max == 0 || r->content_length <= max)
+        return 0;
+    request_log(r, LOG_LEVEL_ERROR, 0, "client intended to send too large body: %lld bytes",
+                (long long)r->content_length);
+    return STATUS_CONTENT_TOO_LARGE;
+}
+
+/* The client waits for leave to send its body (RFC 9110 section 10.1.1). */
+static void answer_expectation(struct request *r)
+{
+    struct str expect = headers_value(&r->headers, HEADER_EXPECT);
+
+    if (r->flags.expect_tested)
+        return;
+    r->flags.expect_tested = true;
+    if (expect.data && str_eq_nocase(expect, STR("100-continue")))
+        r->wire->interim(r, STATUS_CONTINUE, NULL);
+}
+
+static struct reading *start(struct request *r)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    struct reading *b = ARENA_NEW(&r->arena, struct reading);
+    size_t size = conf->client_body_buffer_size;
+
+    r->body = &b->body;
+    b->body.file = -1;
+    if (r->content_length >= 0 && (uint64_t)r->content_length < size)
+        size = (size_t)r->content_length;
+    if (size == 0)
+        size = 1;
+    b->space = arena_try_alloc(&r->arena, size);
+    b->size = b->space ? size : 0;
+    return b;
+}
+
+/* What is in memory goes to the file, which is made on first use.  0, or a status. */
+static int spool(struct request *r, struct reading *b)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    bool keep = conf->client_body_in_file_only == BODY_IN_FILE_ON;
+
+    if (b->body.file < 0) {
+        if (conf->client_body_in_file_only == BODY_IN_FILE_OFF)
+            request_log(r, LOG_LEVEL_WARN, 0, "a client request body is buffered to a temporary file");
+        b->body.file = temp_file_open(r, &conf->client_body_temp_path, keep, &b->body.file_path);
+        if (b->body.file < 0)
+            return STATUS_INTERNAL_SERVER_ERROR;
+    }
+    if (!temp_file_write(b->body.file, b->space, b->used, (off_t)b->in_file)) {
+        request_log(r, LOG_LEVEL_CRIT, errno, "writing a request's body to \"%.*s\" failed",
+                    STR_ARG(b->body.file_path));
+        return STATUS_INTERNAL_SERVER_ERROR;
+    }
+    b->in_file += b->used;
+    b->used = 0;
+    return 0;
+}
+
+static int finish(struct request *r, struct reading *b, bool force_file)
+{
+    bool in_file = force_file || b->body.file >= 0 ||
+                   core_conf(r->conf)->client_body_in_file_only != BODY_IN_FILE_OFF;
+
+    timer_cancel(&r->client->connection.timer);
+    if (in_file && (b->body.length > 0 || force_file)) {
+        int status = spool(r, b);
+        if (status)
+            return status;
+    } else
+        b->body.memory = (struct str){ b->space, b->used };
+    b->body.complete = true;
+    return STEP_NEXT;
+}
+
+/* One read.  More than 0: bytes; otherwise a step's result, negative statuses of the wire turned. */
+static int read_some(struct request *r, struct reading *b, bool *end)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    ssize_t n = r->wire->read_body(r, b->space + b->used, b->size - b->used);
+
+    *end = n == 0;
+    if (n == IO_AGAIN) {
+        timer_set(&r->client->connection.timer, conf->client_body_timeout);
+        return STEP_WAIT;
+    }
+    if (n == IO_ERROR) {
+        request_log(r, LOG_LEVEL_INFO, errno, "client prematurely closed connection");
+        r->response.status = STATUS_BAD_REQUEST;
+        return STEP_ABORT;
+    }
+    if (n < 0)
+        return (int)-n;
+    b->used += (size_t)n;
+    b->body.length += (uint64_t)n;
+    if (conf->client_max_body_size && b->body.length > (uint64_t)conf->client_max_body_size) {
+        request_log(r, LOG_LEVEL_ERROR, 0, "client intended to send too large chunked body: %llu bytes",
+                    (unsigned long long)b->body.length);
+        return STATUS_CONTENT_TOO_LARGE;
+    }
+    return STEP_NEXT;
+}
+
+static bool body_timed_out(struct request *r)
+{
+    if (!r->client->timed_out)
+        return false;
+    r->client->timed_out = false;
+    request_log(r, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while sending the request's body");
+    return true;
+}
+
+static int read_on(struct request *r, struct reading *b, bool force_file)
+{
+    bool end = false;
+
+    if (body_timed_out(r))
+        return STATUS_REQUEST_TIMEOUT;
+    if (b->size == 0)
+        return STATUS_INTERNAL_SERVER_ERROR;
+    for (;;) {
+        if (b->used == b->size && r->content_length != (int64_t)b->size) {
+            int status = spool(r, b);
+            if (status)
+                return status;
+        }
+        int result = b->used == b->size ? STEP_NEXT : read_some(r, b, &end);
+        if (result != STEP_NEXT)
+            return result;
+        if (end || (r->content_length >= 0 && b->body.length == (uint64_t)r->content_length))
+            return finish(r, b, force_file);
+    }
+}
+
+int body_read(struct request *r, bool force_file)
+{
+    struct reading *b = (struct reading *)r->body;
+
+    if (b && (b->body.complete || b->body.status))
+        return b->body.status;
+    if (!b) {
+        int status = body_check_length(r);
+        if (status)
+            return status;
+        b = start(r);
+        if (r->content_length < 0 && !r->chunked_body) {
+            b->body.complete = true;
+            return STEP_NEXT;
+        }
+        answer_expectation(r);
+    }
+    int result = read_on(r, b, force_file);
+    if (result > 0)
+        b->body.status = result;
+    return result;
+}
+
+void body_discard(struct request *r)
+{
+    if (!r->body && (r->content_length > 0 || r->chunked_body))
+        answer_expectation(r);
+}
+
+int body_drain(struct request *r)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    struct client *c = r->client;
+    char waste[4096];
+    ssize_t n;
+
+    if (c->timed_out) {
+        c->timed_out = false;
+        return STEP_ABORT;
+    }
+    if (!r->flags.discard_body) {
+        r->flags.discard_body = true;
+        c->bound_ms = clock_ms() + conf->lingering_time;
+    }
+    while ((n = r->wire->read_body(r, waste, sizeof waste)) > 0) {
+        if (clock_ms() >= c->bound_ms)
+            return STEP_ABORT;
+    }
+    if (n == 0)
+        return STEP_NEXT;
+    /* A client that waits for a leave that it did not get may never send its body. */
+    bool waits = headers_value(&r->headers, HEADER_EXPECT).data && !r->flags.expect_tested;
+    if (n != IO_AGAIN || waits)
+        return STEP_ABORT;
+    timer_set(&c->connection.timer, conf->lingering_timeout);
+    return STEP_WAIT;
+}
+
+struct source *body_source(struct request *r)
+{
+    const struct body *b = r->body;
+
+    if (!b || b->length == 0)
+        return NULL;
+    return b->file >= 0 ? source_file(r, b->file, 0, (off_t)b->length, NULL, NULL)
+                        : source_memory(r, b->memory);
+}
+
+struct str body_text(struct request *r)
+{
+    return r->body && r->body->file < 0 ? r->body->memory : (struct str){ NULL, 0 };
+}

@@ -1,0 +1,318 @@
+/*
+ * request: see request.h.
+ */
+#include "http/request.h"
+
+#include <unistd.h>
+
+#include "config/error_log.h"
+#include "http/body.h"
+#include "http/core.h"
+#include "http/host.h"
+#include "http/http.h"
+#include "http/response.h"
+#include "http/v1/v1.h"
+#include "http/modules/log.h"
+
+enum {
+    MAX_REDIRECTS = 10,
+    MAX_SUBREQUESTS = 50,
+    RESERVED_CHUNKS = 8,           /* that the small allocations of a request may draw on */
+};
+
+struct request *request_new(struct client *c, const struct wire *wire)
+{
+    struct arena arena;
+
+    if (!chunk_reserve(RESERVED_CHUNKS))
+        return NULL;
+    arena_init(&arena);
+    struct request *r = arena_alloc(&arena, sizeof *r);
+    memset(r, 0, offsetof(struct request, arena));
+    r->arena = arena;
+    r->client = c;
+    r->wire = wire;
+    r->main = r;
+    r->start_ms = clock_ms();
+    r->start_seconds = clock_seconds();
+    r->start_msec = clock_msec();
+    r->content_length = -1;
+    r->redirects_left = MAX_REDIRECTS;
+    r->subrequests_left = MAX_SUBREQUESTS;
+    response_init(&r->response);
+
+    const struct listen_spec *spec = c->listener->spec;
+    const struct http_listen *listen = spec->object;
+    r->generation = generation_ref(spec->generation);
+    r->server = listen->default_server;
+    r->conf = r->server->root.conf;
+    return r;
+}
+
+/* The location counts from here on; the directives of an `if` or a nested location with it. */
+void request_set_location(struct request *r, const struct location *l)
+{
+    r->location = l;
+    r->conf = l->conf;
+    r->steps = l->steps;
+}
+
+void request_begin(struct request *r)
+{
+    host_choose_server(r, r->client->listener->spec->object);
+    r->conf = r->server->root.conf;
+    r->steps = r->server->root.steps;
+    r->location = NULL;
+    r->step = 0;
+}
+
+/* Whether the connection may serve another request after this one. */
+static bool keepalive_allowed(const struct request *r)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    const struct client *c = r->client;
+
+    return conf->keepalive_timeout.timeout != 0 && c->requests < conf->keepalive_requests &&
+           !c->drain && !c->listener->removed &&
+           clock_ms() - c->start_ms < conf->keepalive_time;
+}
+
+/* The response's head is settled: filters first, then it goes out. */
+static int request_respond(struct request *r)
+{
+    const struct location *l = r->location ? r->location : &r->server->root;
+
+    if (r->error_status)                       /* the page of an error keeps the error's status */
+        r->response.status = r->error_status;
+    int status = pipeline_apply(r, l->filters);
+    if (status)
+        return status;
+    if (r->response.status == STATUS_NO_CONTENT || r->response.status == STATUS_NOT_MODIFIED)
+        r->flags.header_only = true;
+    if (r->flags.keepalive && !keepalive_allowed(r))
+        r->flags.keepalive = false;
+    if (r->flags.header_only && r->response.body) {
+        source_close(r->response.body);
+        r->response.body = NULL;
+    }
+    r->state = REQUEST_SENDING;
+    return STEP_RESPOND;
+}
+
+/* A status that a step gave becomes a response, or a redirect to its error page. */
+static int request_resolve(struct request *r, int result)
+{
+    while (result > 0) {
+        result = response_status(r, (unsigned)result);
+        if (result == STEP_RESPOND)
+            result = request_respond(r);
+    }
+    return result;
+}
+
+static void request_finished(struct request *r)
+{
+    if (r->flags.keepalive)
+        request_end(r, CLIENT_KEEP);
+    else
+        request_end(r, CLIENT_FINISH);
+}
+
+/* Walks the phases until a response is on its way.  false: the request waits; it may have ended. */
+static bool run_steps(struct request *r, bool *ended)
+{
+    *ended = false;
+    while (r->state == REQUEST_STEPS) {
+        int result = phases_run(r);
+        if (result == STEP_RESPOND)
+            result = request_respond(r);
+        result = request_resolve(r, result);
+        if (result == STEP_WAIT)
+            return false;
+        if (result == STEP_ABORT) {
+            request_end(r, CLIENT_DROP);
+            *ended = true;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool request_run(struct request *r)
+{
+    bool ended;
+
+    if (r->state == REQUEST_STEPS && !run_steps(r, &ended))
+        return ended;
+    if (r->state == REQUEST_SENDING) {
+        int result = r->wire->send(r);
+        if (result == STEP_WAIT)
+            return false;
+        if (result == STEP_ABORT) {
+            request_end(r, CLIENT_DROP);
+            return true;
+        }
+        r->flags.response_complete = true;
+        r->state = REQUEST_DRAINING;
+    }
+    if (r->flags.keepalive) {
+        int result = body_drain(r);
+        if (result == STEP_WAIT)
+            return false;
+        if (result == STEP_ABORT)
+            r->flags.keepalive = false;
+    }
+    request_finished(r);
+    return true;
+}
+
+void request_wake(struct request *r)
+{
+    client_wake(r->client);
+}
+
+void request_refuse(struct request *r, unsigned status)
+{
+    r->flags.keepalive = false;
+    int result = request_resolve(r, (int)status);
+    if (result == STEP_ABORT)
+        r->state = REQUEST_ENDED;
+}
+
+void request_end(struct request *r, enum client_after after)
+{
+    struct client *c = r->client;
+    struct generation *generation = r->generation;
+
+    r->state = REQUEST_ENDED;
+    if (!r->flags.logged && r->line.data) {
+        r->flags.logged = true;
+        log_request(r);
+    }
+    for (struct request_cleanup *clean = r->cleanups; clean; clean = clean->next)
+        clean->run(clean->data);
+    source_close(r->response.body);
+    r->response.body = NULL;
+    client_request_ended(c, after);
+    struct arena arena = r->arena;
+    arena_fini(&arena);
+    generation_unref(generation);
+}
+
+void request_cleanup(struct request *r, void (*run)(void *data), void *data)
+{
+    struct request_cleanup *clean = ARENA_NEW(&r->arena, struct request_cleanup);
+
+    *clean = (struct request_cleanup){ r->cleanups, run, data };
+    r->cleanups = clean;
+}
+
+void **request_context(struct request *r, unsigned module_index)
+{
+    if (!r->contexts)
+        r->contexts = ARENA_NEW_ARRAY(&r->arena, void *, modules_count());
+    return &r->contexts[module_index];
+}
+
+struct script *request_script(struct request *r)
+{
+    struct script *s = &r->script;
+
+    if (!s->values) {
+        s->object = r;
+        s->arena = &r->arena;
+        s->names = r->server->http->variables;
+        s->values = ARENA_NEW_ARRAY(&r->arena, struct value, variables_count(s->names) + 1);
+    }
+    return s;
+}
+
+static int redirects_used_up(struct request *r, struct str target)
+{
+    request_log(r, LOG_LEVEL_ERROR, 0,
+                "rewrite or internal redirection cycle while internally redirecting to \"%.*s\"",
+                STR_ARG(target));
+    return STATUS_INTERNAL_SERVER_ERROR;
+}
+
+/* What a redirect forgets: values that depend on the path, and modules' state. */
+static void forget_path(struct request *r)
+{
+    r->contexts = NULL;
+    r->flags.internal = true;
+    r->flags.add_uri_to_alias = false;
+}
+
+int request_redirect(struct request *r, struct str uri, struct str args)
+{
+    if (r->redirects_left-- == 0)
+        return redirects_used_up(r, uri);
+    r->uri = uri;
+    r->args = args;
+    forget_path(r);
+    r->location = NULL;
+    r->conf = r->server->root.conf;
+    r->steps = r->server->root.steps;
+    phases_restart(r, PHASE_SERVER_REWRITE);
+    return STEP_AGAIN;
+}
+
+int request_redirect_named(struct request *r, struct str name)
+{
+    const struct location *l = location_named(r, name);
+
+    if (r->redirects_left-- == 0)
+        return redirects_used_up(r, name);
+    if (!l) {
+        request_log(r, LOG_LEVEL_ERROR, 0, "could not find named location \"%.*s\"",
+                    STR_ARG(name));
+        return STATUS_INTERNAL_SERVER_ERROR;
+    }
+    forget_path(r);
+    request_set_location(r, l);
+    phases_restart(r, PHASE_REWRITE);
+    return STEP_AGAIN;
+}
+
+/* ", client: ..., server: name, request: "GET / HTTP/1.1", host: "h"" */
+static void request_describe(const void *object, struct out *o)
+{
+    const struct request *r = object;
+
+    OUT_LITERAL(o, ", client: ");
+    peer_put_ip(o, &r->client->peer);
+    OUT_LITERAL(o, ", server: ");
+    out_str(o, r->server->name);
+    if (r->line.data)
+        out_printf(o, ", request: \"%.*s\"", STR_ARG(r->line));
+    if (r->parent)
+        out_printf(o, ", subrequest: \"%.*s\"", STR_ARG(r->uri));
+    struct str host = headers_value(&r->headers, HEADER_HOST);
+    if (host.data)
+        out_printf(o, ", host: \"%.*s\"", STR_ARG(host));
+    struct str referrer = headers_value(&r->headers, HEADER_REFERER);
+    if (referrer.data)
+        out_printf(o, ", referrer: \"%.*s\"", STR_ARG(referrer));
+}
+
+static const struct log *log_of(const struct request *r)
+{
+    return &((const struct error_log_conf *)CONF(r->conf, error_log_module))->log;
+}
+
+bool request_log_enabled(const struct request *r, enum log_level level)
+{
+    return log_enabled(log_of(r), level);
+}
+
+void request_log(const struct request *r, enum log_level level, int error, const char *format, ...)
+{
+    struct log_scope scope = { r->client->connection.number, r, request_describe };
+    va_list args;
+
+    if (!request_log_enabled(r, level))
+        return;
+    va_start(args, format);
+    log_vwrite(log_of(r), level, error, &scope, format, args);
+    va_end(args);
+}

@@ -1,0 +1,57 @@
+/*
+ * v1: HTTP/1.0 and 1.1 (and the plain line of 0.9) on a connection: heads in, requests out; responses
+ * in, bytes out.  What a request keeps for its wire is struct v1.
+ */
+#ifndef HTTP_V1_H
+#define HTTP_V1_H
+
+#include "http/request.h"
+#include "http/v1/v1_parse.h"
+
+enum v1_progress { V1_LINE, V1_FIELDS, V1_COMPLETE };
+
+struct v1 {
+    /* the head as it comes in */
+    enum v1_progress progress;
+    struct buffer *old;                /* buffers that were filled; texts point into them */
+    size_t scanned;                    /* bytes of the current line known to hold no line feed */
+    size_t head_size;                  /* bytes of the head so far */
+    unsigned fields;
+
+    /* the request's body */
+    struct v1_chunks chunks;
+    uint64_t body_left;                /* of a body with a length */
+    bool body_done;
+
+    /* the response as it goes out */
+    bool head_made, last;
+    unsigned first, count;             /* spans not sent */
+    uint64_t resume_ms;                /* limit_rate: not before; 0: no wait */
+    size_t turn_bytes;                 /* sent in this turn of the loop */
+    char chunk_line[20];
+    struct span spans[BATCH_SPANS + 4];
+    struct batch batch;
+};
+
+extern const struct wire v1_wire;
+
+static inline struct v1 *v1_of(const struct request *r)
+{
+    return r->wire_state;
+}
+
+/*
+ * Reads as much of a head as has come: false when there is nothing to do but wait; true when the
+ * client's state has changed (a request has begun, or the connection is closed).
+ */
+bool v1_read_head(struct client *c);
+/* What c->in holds becomes free for the next request: v1's part of a request's end. */
+void v1_release(struct client *c, struct request *r);
+
+int v1_send(struct request *r);
+void v1_interim(struct request *r, unsigned status, const struct headers *fields);
+ssize_t v1_read_body(struct request *r, char *buffer, size_t size);
+/* Body bytes that the client has announced and not been read yet. */
+bool v1_body_left(const struct request *r);
+
+#endif
