@@ -25,7 +25,7 @@ PORT ?= 8080
 FUZZ_SECONDS ?= 60
 CFLAGS ?= -O2 -g
 
-NO_CONFIG := clean format lint
+NO_CONFIG := clean lint check fuzz
 ifneq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 -include $(BUILD)/config.mk
 endif
@@ -36,7 +36,7 @@ endif
 ifdef MODULE_SOURCES
 files_of = $(if $(filter %/,$1),$(wildcard src/$1*.c) $(wildcard src/$1*/*.c),$(wildcard src/$1))
 SEEN := $(foreach s,$(MODULE_SOURCES),$(if $(strip $(call files_of,$s)),$s))
-ifneq ($(SEEN),$(strip $(MODULE_SOURCES_SEEN)))
+ifneq ($(strip $(SEEN)),$(strip $(MODULE_SOURCES_SEEN)))
 ifndef MAKE_RESTARTS
 $(BUILD)/config.mk: FORCE
 endif
@@ -45,7 +45,7 @@ endif
 
 # The options of the last time; for another folder those of build/, if a person configured that.
 STATUS := $(firstword $(wildcard $(BUILD)/config.status build/config.status))
-$(BUILD)/config.mk: configure $(wildcard src/*/modules.list src/*/modules/modules.list)
+$(BUILD)/config.mk: configure
 	@echo 'Configuring $(BUILD)'
 	@mkdir -p $(BUILD)
 	@sh $(or $(STATUS),configure) --builddir=$(BUILD) $(if $(filter command line,$(origin CC)),--with-cc='$(CC)') \
@@ -112,15 +112,9 @@ $(BUILD)/libweir.a: $(LIBRARY_OBJECTS) $(BUILD)/objects
 	$(QUIET)ar rc $@ $(LIBRARY_OBJECTS)
 
 # From the objects, not from the archive: a module that is loaded may call what weir itself does not.
-ifneq ($(filter src/main.c,$(SOURCES)),)
 $(BUILD)/weir: $(OBJECTS) $(BUILD)/objects
 	$(call say,LINK,$@)
 	$(QUIET)$(LINK) $(EXPORT_LDFLAGS) -o $@ $(OBJECTS) $(LINK_LIBS)
-else
-.PHONY: $(BUILD)/weir
-$(BUILD)/weir:
-	@echo 'There is no src/main.c yet: nothing to link $@ from'
-endif
 
 -include $(OBJECTS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d)
 
@@ -129,16 +123,11 @@ endif
 .PHONY: docs
 docs: $(BUILD)/weir.conf.5 $(BUILD)/reference.html
 
-ifneq ($(filter src/main.c,$(SOURCES)),)
 $(BUILD)/weir.conf.5: $(BUILD)/weir
 	$(QUIET)$(BUILD)/weir help --man >$@.new && mv -f $@.new $@
 
 $(BUILD)/reference.html: $(BUILD)/weir
 	$(QUIET)$(BUILD)/weir help --html >$@.new && mv -f $@.new $@
-else
-.PHONY: $(BUILD)/weir.conf.5 $(BUILD)/reference.html
-$(BUILD)/weir.conf.5 $(BUILD)/reference.html: ;
-endif
 
 # ---- running and testing -------------------------------------------------------------------------
 
@@ -159,6 +148,7 @@ fuzz:
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
+# What one test has for itself, such as stand-ins of system headers, is in a folder of its name.
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libweir.a
 	$(call say,UNIT,$<)
 	@mkdir -p $(@D)
@@ -195,7 +185,6 @@ SUBSTITUTE = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SBIN@|$(SBIN_PATH)|g' \
 
 .PHONY: install uninstall
 install: all
-	@[ -f $(BUILD)/weir ]
 	install -d '$(D)$(dir $(SBIN_PATH))' '$(D)$(CONF_DIR)' '$(D)$(MODULES_PATH)' '$(D)$(dir $(PID_PATH))'
 	for dir in $(LOG_DIRS); do install -d "$(D)$$dir"; done
 	for dir in $(TEMP_DIRS); do install -d -m 700 "$(D)$$dir"; done
@@ -229,13 +218,10 @@ uninstall:
 
 # ---- keeping house -------------------------------------------------------------------------------
 
-.PHONY: clean format lint
+.PHONY: clean lint
 clean:
 	rm -rf build build-sanitize build-fuzz $(filter-out . .. /,$(BUILD))
 
-format:
-	clang-format -i $$(find src tests -name '*.[ch]')
-
 lint:
-	shellcheck configure .ci/run tests/check tests/fuzz/run tests/layout/*.sh tests/install/*.sh
+	shellcheck configure .ci/run tests/check tests/run-tap tests/fuzz/run tests/*/*.sh
 	mandoc -Tlint man/weir.8

@@ -216,9 +216,13 @@ static void take_time(uint64_t ms)
     }
 }
 
+/* In a busy loop most turns are within one millisecond: the calendar is not asked again for them. */
 void clock_update(void)
 {
-    take_time(monotonic_ms());
+    uint64_t now = monotonic_ms();
+
+    if (now != clock_cached.ms)
+        take_time(now);
 }
 
 void clock_update_every(unsigned ms)
@@ -399,9 +403,11 @@ static bool is_possible(const struct civil *t)
 
 time_t clock_parse_http_date(struct str s)
 {
-    struct cursor c = cursor_of(s.data, s.len);
     struct civil t = { 0 };
 
+    if (s.len == 0)
+        return -1;
+    struct cursor c = cursor_of(s.data, s.len);
     if (!take_date(&c, s, &t) || !is_possible(&t))
         return -1;
     int64_t seconds = civil_seconds(&t);

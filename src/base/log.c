@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -100,6 +101,15 @@ static void complain(const struct log_file *f, int error)
             STR_ARG(f->path), error, strerror(error));
 }
 
+/* stderr is shared with others and can't be made non-blocking: its reader may hold up the
+ * service. */
+static bool would_block(const struct log_file *f)
+{
+    struct pollfd p = { .fd = f->fd, .events = POLLOUT };
+
+    return f->path.len == 0 && poll(&p, 1, 0) == 0;
+}
+
 /* One call for a line, so that lines of several processes do not mix. */
 static void write_file(struct log_file *f, struct str head, struct str body)
 {
@@ -112,7 +122,10 @@ static void write_file(struct log_file *f, struct str head, struct str body)
 
     if (f->failing && f->failed_at == clock_seconds())
         return;
-    ssize_t written = writev(f->fd, iov, 3);
+    ssize_t written = -1;
+    errno = EAGAIN;
+    if (!would_block(f))
+        written = writev(f->fd, iov, 3);
     if (written == whole) {
         f->failing = f->torn = false;
         return;

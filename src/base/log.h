@@ -1,15 +1,16 @@
 /*
- * log: the error log.  A log is a set of targets (files, stderr, syslog), each with its level; a line
- * goes to every target whose level lets it pass, in nginx's format, so that log tools keep working:
+ * log: the error log.  A log is a set of targets (files, stderr, syslog), each with its level; a
+ * line goes to every target whose level lets it pass, in nginx's format, so that log tools keep
+ * working:
  *
- *     2026/11/21 09:00:00 [error] 71#71: *5 open() "/x" failed (2: No such file or directory), client: ...
+ *     2026/11/21 09:00:00 [error] 71#71: *5 open() "/x" failed (13: Permission denied), client: ...
  *
  * Writing never blocks the service and never fails it: a full disk is one warning.  Knows no files'
  * names beyond opening them, and nothing of connections: a scope adds what its owner knows.
  *
- * A flood is thinned out: of one same line (all of it but the connection's number and what the scope
- * adds) a log takes 100 in a second; of the others it says when that second is over, for each such
- * line, "message repeated N times: [...]".  Lines of level debug are never left out.
+ * A flood is thinned out: of one same line (all of it but the connection's number and what the
+ * scope adds) a log takes 100 in a second; of the others it says when that second is over, for each
+ * such line, "message repeated N times: [...]".  Lines of level debug are never left out.
  *
  * Not for use by other threads than the loop's.
  */
@@ -69,7 +70,8 @@ struct log_scope {
     void (*describe)(const void *object, struct out *o);   /* ", client: ..."; may be NULL */
 };
 
-/* The log of the process outside any configuration's block; starts as stderr, bare, level notice. */
+/* The log of the process outside any configuration's block; starts as stderr, bare, level
+ * notice. */
 extern const struct log *log_process;
 
 static inline bool log_enabled(const struct log *log, enum log_level level)
@@ -77,7 +79,8 @@ static inline bool log_enabled(const struct log *log, enum log_level level)
     return level <= log->level;
 }
 
-/* `error` is an errno to explain, or 0.  A message is one line: control characters are written as \xHH. */
+/* `error` is an errno to explain, or 0.  A message is one line: control characters are written
+ * as \xHH. */
 void log_write(const struct log *log, enum log_level level, int error,
                const struct log_scope *scope, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
@@ -91,8 +94,8 @@ void log_vwrite(const struct log *log, enum log_level level, int error,
          ? log_write(log_process, (level), (error), NULL, __VA_ARGS__)                             \
          : (void)0)
 
-/* Opens f->path (which ends in NUL) for appending, in place of what was open.  false: errno, and what
- * was open stays. */
+/* Opens f->path (which ends in NUL) for appending, in place of what was open.  false: errno, and
+ * what was open stays. */
 bool log_file_open(struct log_file *f);
 
 /* "error" of a level ("" of LOG_LEVEL_STDERR), and back: false if there is no such level. */

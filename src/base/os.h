@@ -49,6 +49,9 @@ bool os_memory_seal(int fd);
 /* Sends from `file` at *offset, which moves on; as sendfile(2) of Linux. */
 ssize_t os_sendfile(int fd, int file, off_t *offset, size_t size);
 
+/* Unpredictable bytes, at most 256; ends the process where the system has none to give. */
+void os_entropy(void *space, size_t size);
+
 /* ---- files ---- */
 
 /* The access mode of open() for a folder that is only to be searched: the right to read it is not

@@ -154,6 +154,12 @@ ssize_t os_sendfile(int fd, int file, off_t *offset, size_t size)
     return sent;
 }
 
+void os_entropy(void *space, size_t size)
+{
+    if (getentropy(space, size) < 0)
+        abort();
+}
+
 /* ---- files ---- */
 
 #ifdef O_SEARCH

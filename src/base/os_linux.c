@@ -116,6 +116,12 @@ ssize_t os_sendfile(int fd, int file, off_t *offset, size_t size)
     return sendfile(fd, file, offset, size);
 }
 
+void os_entropy(void *space, size_t size)
+{
+    if (getentropy(space, size) < 0)
+        abort();
+}
+
 /* ---- files ---- */
 
 const int os_search_mode = O_PATH;
@@ -213,39 +219,43 @@ void os_no_new_rights(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* The title overwrites the strings of argv and of the environment, which lie one after the other; both
+/* The title overwrites the strings of argv and of the environment, which lie one after the other; they
  * are copied out of the way first. */
-static char *title_space;
+static char *title_space, *title_copy;
 static size_t title_size;
 
-static bool copy_strings(char **list)
+/* Follows the strings that begin at `end`; gives where the last of them ends. */
+static char *end_of_strings(char **list, char *end)
 {
     for (; *list; list++) {
-        char *copy = strdup(*list);
-
-        if (!copy)
-            return false;
-        *list = copy;
+        if (*list == end)
+            end = *list + strlen(*list) + 1;
     }
-    return true;
+    return end;
+}
+
+static void move_strings(char **list)
+{
+    for (; *list; list++) {
+        if (*list >= title_space && *list < title_space + title_size)
+            *list = title_copy + (*list - title_space);
+    }
 }
 
 void os_title_init(int argc, char **argv)
 {
-    char *start = argv[0], *end = argv[0];
-
-    for (int i = 0; i < argc; i++) {
-        if (argv[i] == end)
-            end = argv[i] + strlen(argv[i]) + 1;
+    if (argc == 0)
+        return;
+    title_space = argv[0];
+    title_size = (size_t)(end_of_strings(environ, end_of_strings(argv, argv[0])) - argv[0]);
+    title_copy = malloc(title_size);
+    if (!title_copy) {
+        title_size = 0;
+        return;
     }
-    for (char **e = environ; *e; e++) {
-        if (*e == end)
-            end = *e + strlen(*e) + 1;
-    }
-    if (copy_strings(argv) && copy_strings(environ)) {
-        title_space = start;
-        title_size = (size_t)(end - start);
-    }
+    memcpy(title_copy, title_space, title_size);
+    move_strings(argv);
+    move_strings(environ);
 }
 
 void os_set_title(const char *title)

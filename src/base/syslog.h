@@ -1,7 +1,7 @@
 /*
- * syslog: messages in the format of RFC 3164 to a syslog server, over UDP or a unix datagram socket.
- * Never waits: a message that can not be sent is lost, with one warning a minute in the process's log,
- * and the next one tries with a new socket.
+ * syslog: messages in the format of RFC 3164 to a syslog server, over UDP or a unix datagram
+ * socket. Never waits: a message that can not be sent is lost, with one warning a minute in the
+ * process's log, and the next one tries with a new socket.
  *
  * Not for use by other threads than the loop's.
  */
@@ -25,9 +25,9 @@ struct syslog {
     uint64_t warned_ms;        /* clock_ms() of the last warning, 0: none */
 };
 
-/* Reads "server=ADDRESS[:PORT]|unix:PATH[,facility=][,tag=][,severity=][,nohostname]", with or without
- * "syslog:" before it; a host name is resolved here, once, which may take its time.  All of it lives
- * in the arena.  NULL: *problem says what is wrong, in words for a person. */
+/* Reads "server=ADDRESS[:PORT]|unix:PATH[,facility=][,tag=][,severity=][,nohostname]", with or
+ * without "syslog:" before it; a host name is resolved here, once, which may take its time.  All
+ * of it lives in the arena.  NULL: *problem says what is wrong, in words for a person. */
 struct syslog *syslog_parse(struct arena *a, struct str text, struct str *problem);
 /* `text` is one message without an end of line. */
 void syslog_send(struct syslog *s, unsigned severity, struct str text);

@@ -40,6 +40,7 @@ struct generation {
     ARRAY(struct log_file *) log_files;        /* opened by the master before it is used */
     ARRAY(struct zone_spec *) zones;
     ARRAY(struct listen_spec *) listens;       /* distinct addresses */
+    ARRAY(struct str) temp_folders;    /* made by the master, for the workers' user */
     struct cleanup *cleanups;
     void *http, *stream, *mail;        /* each engine's own root, NULL without its block */
 };
@@ -55,6 +56,8 @@ void generation_unref(struct generation *g);
 
 /* The file of that path, registered once however many logs share it. */
 struct log_file *generation_log_file(struct generation *g, struct str path);
+/* A folder for temporary files, registered once; path ends in NUL. */
+void generation_temp_folder(struct generation *g, struct str path);
 void generation_cleanup(struct generation *g, void (*run)(void *data), void *data);
 
 #endif

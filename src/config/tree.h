@@ -53,6 +53,8 @@ enum {
 struct tree *tree_read(struct str path, struct str globals, struct diag *diag);
 /* The same from memory: `name` stands for the file in messages. */
 struct tree *tree_parse(struct str name, struct str text, struct diag *diag);
+/* An empty one. */
+struct tree *tree_new(void);
 void tree_free(struct tree *t);
 
 /* The next line on the same level whose name is `name`, from `n` on; NULL if there is none. */

@@ -9,7 +9,8 @@
 
 struct backend {
     const char *name;
-    /* Both also serve a process that was just forked: fini() gives up what the parent goes on using. */
+    /* Both also serve a process that was just forked: fini() gives up what the parent goes on
+     * using. */
     bool (*init)(unsigned max_descriptors);
     void (*fini)(void);
     bool (*add)(struct watch *w);
@@ -22,7 +23,8 @@ struct backend {
 /* For backends: adds `bits` to w->ready and queues its handler. */
 void loop_ready(struct watch *w, unsigned bits);
 
-/* The backends of this build, the best first, ended by NULL (made by configure's choice of files). */
+/* The backends of this build, the best first, ended by NULL (made by configure's choice of
+ * files). */
 extern const struct backend *const backends[];
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * kqueue: the BSDs' way to wait.  One kevent per turn; a descriptor is registered once, with a filter
- * for each direction.  Knows nothing but descriptors and readiness.
+ * kqueue: the BSDs' way to wait.  One kevent per turn; a descriptor is registered once, with a
+ * filter for each direction.  Knows nothing but descriptors and readiness.
  */
 #include <sys/types.h>
 #include <sys/event.h>
@@ -63,7 +63,8 @@ static void kqueue_remove(struct watch *w, bool closing)
     change(&filter, 1);
 }
 
-/* EV_EOF of the writing filter is also how one's own shutdown() shows: an error it is with fflags. */
+/* EV_EOF of the writing filter is also how one's own shutdown() shows: an error it is with
+ * fflags. */
 static unsigned ready_bits(const struct kevent *e)
 {
     unsigned bits = e->filter == EVFILT_READ ? READY_READ : READY_WRITE;

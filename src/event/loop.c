@@ -127,6 +127,8 @@ static void release_deferred(void)
 
 void loop_fini(void)
 {
+    if (!loop.backend)
+        return;
     detach(&loop.wake, true);
     os_wake_close(loop.wake_fds);
     forget_posted();
@@ -139,6 +141,8 @@ bool loop_after_fork(void)
 {
     const struct backend *backend = loop.backend;
 
+    if (!backend)
+        return true;
     forget_posted();
     timer_reset_all();
     backend->fini();

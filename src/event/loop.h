@@ -4,8 +4,8 @@
  *
  * A watch is registered once, edge-triggered for both directions, and stays so until it is removed:
  * `ready` remembers what the kernel said until the owner has used it up (a call gave EAGAIN or less
- * than was asked) and clears the bit.  The level-triggered backends (poll, select) wait for just the
- * bits that are not set, so that every backend means the same.
+ * than was asked) and clears the bit.  The level-triggered backends (poll, select) wait for just
+ * the bits that are not set, so that every backend means the same.
  *
  * Not for use by other threads, but for loop_wake().
  */
@@ -17,19 +17,20 @@
 
 #include "base/list.h"
 
-/* Hints: a bit says that a call is worth its while, and the call says what is so.  Only READ and WRITE
- * are certain to come; select tells EOF and ERROR by them alone.  With EOF set no more READ comes: read
- * until the end; who finds the end by reading sets EOF. */
+/* Hints: a bit says that a call is worth its while, and the call says what is so.  Only READ and
+ * WRITE are certain to come; select tells EOF and ERROR by them alone.  With EOF set no more
+ * READ comes: read until the end; who finds the end by reading sets EOF. */
 enum ready {
     READY_READ = 1,        /* there may be something to read or accept, or the end */
     READY_WRITE = 2,       /* there may be room to write, or a connect has ended */
     READY_EOF = 4,         /* the peer will send no more (what it sent is still to be read) */
-    READY_ERROR = 8,       /* the descriptor has failed: the next call says how; READ, WRITE are set */
+    READY_ERROR = 8,       /* the descriptor has failed, the next call says how; READ, WRITE too */
 };
 
 struct watch;
 
-/* Set when the watch is made, never swapped: one entry for an object, which looks at its own state. */
+/* Set when the watch is made, never swapped: one entry for an object, which looks at its own
+ * state. */
 typedef void watch_handler(struct watch *w);
 
 struct watch {
@@ -41,11 +42,13 @@ struct watch {
     bool level;            /* listening socket: level-triggered, reading only, one process wakes */
 };
 
-/* `method` is a name of `use`, or NULL for the best there is.  false: errno and a line in the log. */
+/* `method` is a name of `use`, or NULL for the best there is.  false: errno and a line in the
+ * log. */
 bool loop_init(const char *method, unsigned max_descriptors);
-void loop_fini(void);
+void loop_fini(void);   /* does nothing where there is no loop */
 /* After fork: the child's loop starts anew, with nothing registered, posted or armed.  Watches that
- * were registered are the parent's: the child does not use them again before watch_init(). */
+ * were registered are the parent's: the child does not use them again before watch_init().  true
+ * also where there was no loop; after false there is none. */
 bool loop_after_fork(void);
 const char *loop_method(void);
 /* Whether `method` is one this build has. */
@@ -66,7 +69,8 @@ void loop_remove(struct watch *w);
 /* The same, and closes the descriptor (fd is -1 then).  With epoll this saves a call, and therefore
  * needs a descriptor that no other process shares. */
 void loop_close(struct watch *w);
-/* Calls the handler later in this turn (or in the next without waiting, if the queue is being run). */
+/* Calls the handler later in this turn (or in the next without waiting, if the queue is being
+ * run). */
 void loop_post(struct watch *w);
 
 /* Something to be freed when the turn ends, so that no callback finds its own object gone. */
@@ -82,8 +86,8 @@ void loop_defer(struct deferred *d, void (*release)(struct deferred *d));
 void loop_turn(int max_wait);
 /* Makes a waiting loop return: safe in a signal handler and in another thread. */
 void loop_wake(void);
-/* timer_resolution: while there is work, the cached time moves in steps of at least `ms` milliseconds
- * (0: every turn). */
+/* timer_resolution: while there is work, the cached time moves in steps of at least `ms`
+ * milliseconds (0: every turn). */
 void loop_set_resolution(unsigned ms);
 
 #endif

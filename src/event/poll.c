@@ -1,6 +1,7 @@
 /*
- * poll: a way to wait that every POSIX system has.  It is level-triggered, so a descriptor is polled
- * for just the bits that its watch does not have; the cost of a turn grows with the descriptors.
+ * poll: a way to wait that every POSIX system has.  It is level-triggered, so a descriptor is
+ * polled for just the bits that its watch does not have; the cost of a turn grows with the
+ * descriptors.
  */
 #include <errno.h>
 #include <poll.h>
@@ -54,7 +55,8 @@ static void poll_fini(void)
 
 static bool poll_init(unsigned max_descriptors)
 {
-    if (grow_watches(max_descriptors ? max_descriptors : 1))
+    /* The limit may be millions: most of it is had when it is needed. */
+    if (grow_watches(max_descriptors > 0 && max_descriptors < 1024 ? max_descriptors : 1024))
         return true;
     poll_fini();
     errno = ENOMEM;

@@ -1,7 +1,7 @@
 /*
  * select: the oldest way to wait, for systems that have no better.  It takes descriptors below
- * FD_SETSIZE only, and is level-triggered: a descriptor is looked at for just the bits that its watch
- * does not have.
+ * FD_SETSIZE only, and is level-triggered: a descriptor is looked at for just the bits that its
+ * watch does not have.
  */
 #include <errno.h>
 #include <string.h>

@@ -226,6 +226,14 @@ static void resize(struct thread_pool *pool, unsigned threads)
     }
 }
 
+static bool has_threads(struct thread_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    bool some = pool->started > 0;
+    pthread_mutex_unlock(&pool->mutex);
+    return some;
+}
+
 struct thread_pool *threads_pool(struct str name, unsigned threads, unsigned max_queue)
 {
     struct thread_pool *pool = find_pool(name);
@@ -236,7 +244,7 @@ struct thread_pool *threads_pool(struct str name, unsigned threads, unsigned max
     }
     pool->max_queue = max_queue;
     resize(pool, threads);
-    if (!list_empty(&pool->running))
+    if (has_threads(pool))
         return pool;
     free_pool(pool);
     return NULL;

@@ -1,11 +1,12 @@
 /*
  * timer: see timer.h.
  *
- * Six levels of 64 slots; a slot of level n spans 64^n ms.  A timer stands in the level of the highest
- * digit (six bits each) in which its time differs from the wheel's.  So all that a level holds comes
- * before all that the next one holds, and of one level the first occupied slot after the wheel's own
- * digit is the next: the next time is found from the bitmaps alone.  When the wheel reaches a slot of
- * a higher level, its timers are put anew, into lower levels; those of level 0 are due.
+ * Six levels of 64 slots; a slot of level n spans 64^n ms.  A timer stands in the level of the
+ * highest digit (six bits each) in which its time differs from the wheel's.  So all that a level
+ * holds comes before all that the next one holds, and of one level the first occupied slot after
+ * the wheel's own digit is the next: the next time is found from the bitmaps alone.  When the wheel
+ * reaches a slot of a higher level, its timers are put anew, into lower levels; those of level 0
+ * are due.
  */
 #include "event/timer.h"
 
@@ -173,6 +174,13 @@ int timer_next(void)
     return time > clock_ms() ? (int)(time - clock_ms()) : 0;
 }
 
+/* Whether a timer that came up was given a new deadline since.  Without that it is due, however
+ * long ago its time was. */
+static bool moved_later(const struct timer *t)
+{
+    return t->deadline != t->slot_time && (int32_t)(t->deadline - (uint32_t)wheel.now) > 0;
+}
+
 void timer_expire_due(void)
 {
     if (!wheel.ready)
@@ -183,7 +191,7 @@ void timer_expire_due(void)
     take_slot(DUE, &wheel.slots[RUNNING]);
     for (struct list *node; (node = list_pop(&wheel.slots[RUNNING]));) {
         struct timer *t = CONTAINER(node, struct timer, link);
-        if ((int32_t)(t->deadline - (uint32_t)wheel.now) > 0) {
+        if (moved_later(t)) {
             t->slot_time = t->deadline;
             place(t);
         } else {

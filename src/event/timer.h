@@ -35,14 +35,15 @@ static inline bool timer_armed(const struct timer *t)
     return !list_empty(&t->link);
 }
 
-/* Arms or moves: on_expire is called once, `ms` from now (clock_ms) or a turn later.  What is beyond
- * TIMER_MAX counts as TIMER_MAX. */
+/* Arms or moves: on_expire is called once, `ms` from now (clock_ms) or a turn later.  What is
+ * beyond TIMER_MAX counts as TIMER_MAX. */
 void timer_set(struct timer *t, uint64_t ms);
 void timer_cancel(struct timer *t);
 
 /* For the loop: ms until the next slot that holds a timer (0: due now), -1 if there is none. */
 int timer_next(void);
-/* For the loop: calls what is due; what becomes due by that (timer_set(t, 0)) is for the next turn. */
+/* For the loop: calls what is due; what becomes due by that (timer_set(t, 0)) is for the next
+ * turn. */
 void timer_expire_due(void);
 /* After fork: forgets every timer; all are unarmed then. */
 void timer_reset_all(void);

@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "config/error_log.h"
 #include "http/buffer.h"
 #include "http/core.h"
 #include "http/request.h"
@@ -292,7 +294,8 @@ void client_describe(const void *object, struct out *o)
 
 void client_log(const struct client *c, int level, int error, const char *format, ...)
 {
-    const struct log *log = &((const struct error_log_conf *)CONF(client_conf(c), error_log_module))->log;
+    const struct error_log_conf *conf = CONF(client_conf(c), error_log_module);
+    const struct log *log = &conf->log;
     struct log_scope scope = { c->connection.number, c, client_describe };
     va_list args;
 

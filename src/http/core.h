@@ -22,7 +22,7 @@ struct server_conf {
 /* A table of file name extensions: lower case → type. */
 struct mime_types;
 
-enum server_tokens { TOKENS_OFF, TOKENS_ON, TOKENS_BUILD, TOKENS_TEXT };
+enum server_tokens_kind { TOKENS_OFF, TOKENS_ON, TOKENS_BUILD, TOKENS_TEXT };
 enum lingering { LINGERING_OFF, LINGERING_ON, LINGERING_ALWAYS };
 enum if_modified_since { IMS_OFF, IMS_EXACT, IMS_BEFORE };
 enum satisfy { SATISFY_ALL, SATISFY_ANY };
@@ -46,6 +46,11 @@ struct keepalive_timeouts {
     time_t header;                     /* seconds of the Keep-Alive field; 0: none */
 };
 
+struct server_tokens {
+    unsigned kind;                     /* enum server_tokens_kind */
+    struct template text;              /* of TOKENS_TEXT */
+};
+
 /* A line of error_page. */
 struct error_page {
     unsigned status;                   /* that it is for */
@@ -61,8 +66,9 @@ struct symlinks_conf {
 /* Of http, server and location. */
 struct core_conf {
     struct template root;              /* absolute, without a slash at the end */
-    struct template alias;             /* as given; empty: root counts */
+    struct template alias;             /* as given, absolute; counts where is_alias is set */
     bool is_alias;
+    const struct location *alias_location;     /* the one whose name the alias stands for */
     struct mime_types *types;
     struct str default_type;
     enum satisfy satisfy;
@@ -98,10 +104,10 @@ struct core_conf {
     bool reset_timedout_connection;
 
     bool absolute_redirect, port_in_redirect, server_name_in_redirect;
-    unsigned server_tokens;            /* enum server_tokens */
-    struct template server_tokens_text;
-    struct str server_line;            /* "Server: weir\r\n", made by finish() */
-    bool log_not_found, log_subrequest, msie_padding, msie_refresh;
+    struct server_tokens server_tokens;
+    struct str server_line;            /* "Server: weir\r\n", made by finish(); empty: none, or a text
+                                        * with variables */
+    bool log_not_found, log_subrequest;
     uint64_t auth_delay;
     size_t subrequest_output_buffer_size;
 

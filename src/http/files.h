@@ -12,6 +12,7 @@
 #include "http/core.h"
 
 struct request;
+struct thread_pool;
 
 enum file_kind { FILE_ABSENT, FILE_REGULAR, FILE_DIRECTORY, FILE_OTHER };
 
@@ -53,11 +54,26 @@ void file_release(struct file *f);
  */
 struct str files_map_uri(struct request *r, size_t reserve, size_t *root_len);
 
+/*
+ * The same for another path in the place of r->uri (try_files).  Of a location with alias, the
+ * location's name is taken off where `name` begins with it; where the location is a regular
+ * expression, `name` is put behind the alias.
+ */
+struct str files_map_name(struct request *r, struct str name, size_t reserve, size_t *root_len);
+/* How much of r->uri an alias stands for; 0: root counts; ALIAS_WHOLE: all of it (a regular expression). */
+#define ALIAS_WHOLE SIZE_MAX
+size_t files_alias_length(const struct request *r);
+/* Components ".." of a path. */
+unsigned files_count_dots(struct str path);
+
 /* A response with the file's bytes: sets status 200, length, type, time, etag, body; takes the hold over. */
 int files_respond(struct request *r, struct file *f, struct str path);
 
 /* Why a path can't be opened, for the error log: which folder lacks which permission for which user. */
 void files_explain_denied(struct request *r, struct str path, struct out *o);
+
+/* The threads that the location's files are opened and read in; NULL (logged): there are none. */
+struct thread_pool *files_pool(const struct request *r);
 
 void files_worker_fini(void);
 

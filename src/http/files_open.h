@@ -35,7 +35,7 @@ struct file_entry {
     uint64_t hash;
     struct str path;                   /* in the entry's own memory */
     struct file_how how;
-    time_t checked, last_use;          /* clock_seconds() */
+    uint64_t checked, last_use;        /* clock_ms() */
     unsigned uses;
     bool counted;                      /* stands only for its uses: open_file_cache_min_uses */
 };
@@ -47,5 +47,17 @@ bool file_unchanged(const struct file_entry *e, struct str path);
 /* On the heap, with one reference; NULL: memory is short. */
 struct file_entry *file_entry_new(void);
 void file_entry_unref(struct file_entry *e);
+
+static inline struct file_entry *file_entry_of(struct file *f)
+{
+    return CONTAINER(f, struct file_entry, file);
+}
+
+/* One more who releases it.  Files in an arena are closed by the first who does. */
+static inline struct file *file_hold(struct file *f)
+{
+    file_entry_of(f)->references++;
+    return f;
+}
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "http/http.h"
 #include "http/request.h"
+#include "script/pattern.h"
 #include "script/table.h"
 
 struct host_table {
@@ -12,11 +13,11 @@ struct host_table {
     struct table suffixes;             /* of "*.example.com" and ".example.com": ".example.com" */
     struct table prefixes;             /* of "mail.*": "mail." */
     bool wildcards;
-    ARRAY(struct regex_host) regexes;
+    ARRAY(struct pattern_host) patterns;       /* in the order of the file */
 };
 
-struct regex_host {
-    struct regex *regex;
+struct pattern_host {
+    const struct pattern *pattern;
     struct http_server *server;
 };
 
@@ -112,9 +113,10 @@ static struct http_server *find_server(const struct http_listen *l, struct reque
     if (e)
         return e->value;
     struct http_server *server = t->wildcards ? find_wildcard(t, r->host) : NULL;
-    for (unsigned i = 0; !server && i < t->regexes.count; i++) {
-        if (regex_host_matches(r, t->regexes.items[i].regex))
-            server = t->regexes.items[i].server;
+    for (unsigned i = 0; !server && i < t->patterns.count; i++) {
+        const struct pattern_host *p = &t->patterns.items[i];
+        if (pattern_match(p->pattern, request_script(r), r->host) == PATTERN_MATCH)
+            server = p->server;
     }
     return server;
 }
@@ -146,8 +148,8 @@ static void add_server_name(struct setting *s, struct http_listen *l, struct htt
 {
     struct host_table *t = l->hosts;
 
-    if (n->regex) {
-        *ARRAY_PUSH(&t->regexes, setting_arena(s)) = (struct regex_host){ n->regex, server };
+    if (n->pattern) {
+        *ARRAY_PUSH(&t->patterns, setting_arena(s)) = (struct pattern_host){ n->pattern, server };
     } else if (str_starts(n->name, STR("*."))) {
         t->wildcards = true;
         add_name(s, &t->suffixes, str_from(n->name, 1), n->name, l, server);
@@ -162,12 +164,19 @@ static void add_server_name(struct setting *s, struct http_listen *l, struct htt
         add_name(s, &t->exact, n->name, n->name, l, server);
 }
 
+static bool has_pattern(const struct http_server *server)
+{
+    for (unsigned i = 0; i < server->names.count; i++) {
+        if (server->names.items[i].pattern)
+            return true;
+    }
+    return false;
+}
+
 bool host_build(struct setting *s, struct http_listen *l)
 {
-    if (l->servers.count < 2 && !(l->servers.count && server_has_regex(l->servers.items[0]))) {
-        l->hosts = NULL;
-        return true;
-    }
+    if (l->servers.count < 2 && !has_pattern(l->servers.items[0]))
+        return true;                           /* the default server serves all */
     l->hosts = ARENA_NEW(setting_arena(s), struct host_table);
     table_init(&l->hosts->exact, setting_arena(s), false);
     table_init(&l->hosts->suffixes, setting_arena(s), false);

@@ -11,11 +11,11 @@
 struct http_listen;
 struct http_server;
 struct request;
-struct regex;
+struct pattern;
 
 struct server_name {
     struct str name;                   /* lower case; "*.x", "x.*", ".x"; without the "~" of a regex */
-    struct regex *regex;               /* NULL: none */
+    struct pattern *pattern;           /* NULL: none */
 };
 
 /* Checks and lower-cases a Host or :authority value in place of `host`; false: it is malformed.

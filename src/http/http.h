@@ -18,6 +18,8 @@ struct http {
     struct variables *variables;
     ARRAY(struct http_server *) servers;
     ARRAY(struct http_listen *) listens;
+    struct log_format *log_formats;        /* of modules/log_format.c */
+    ARRAY(struct log_sink *) log_sinks;    /* of modules/log_file.c */
 };
 
 /* What listen_spec.object points at: an address, and the servers behind it. */
@@ -35,17 +37,12 @@ struct http_server {
     struct location root;                  /* the server's own level: conf, and the locations in it */
     struct str name;                       /* the first server_name; "" without any */
     ARRAY(struct server_name) names;
-    struct location_tree *named;           /* @name locations */
+    bool listens;                          /* a `listen` was given */
     struct http *http;
     struct str place;                      /* file:line */
 };
 
-/* Worker: `g` is the newest generation from now on; connections that are open use it for their next
- * request. */
-void http_adopt(struct generation *g);
-void http_worker_init(void);
+/* The worker ends: closes what is kept open over requests and generations. */
 void http_worker_fini(void);
-/* The generation that new requests begin with; NULL without an http block. */
-struct generation *http_generation(void);
 
 #endif

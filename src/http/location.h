@@ -12,8 +12,7 @@
 struct request;
 struct block;
 struct radix;
-struct regex;
-struct regex_set;
+struct pattern_set;
 
 enum location_kind {
     LOCATION_SERVER,       /* the server's own level */
@@ -40,8 +39,8 @@ struct location {
     const struct location *outer;      /* the one that it is nested in; NULL at the server's level */
 
     struct radix *prefixes;            /* nested prefix and exact locations; NULL: none */
-    struct regex_set *regex_set;
-    ARRAY(struct location *) regexes;  /* in the order of the file */
+    struct pattern_set *patterns;      /* of nested regular-expression locations; NULL: none */
+    ARRAY(struct location *) regexes;  /* in the order of the file, which is the set's */
     ARRAY(struct location *) named;
     ARRAY(struct location *) nested;   /* all of them, in the order of the file */
 };
@@ -50,8 +49,11 @@ struct location {
 int location_find(struct request *r);
 /* A named location of the request's server; NULL: none. */
 const struct location *location_named(const struct request *r, struct str name);
-/* After all locations of a level are known: builds tree and set.  false: mistakes are in diag. */
 struct setting;
+/* A regular-expression location joins its level; false after setting_error(). */
+bool location_add_pattern(struct setting *s, struct location *level, struct location *l,
+                          bool caseless);
+/* After all locations of a level are known: builds tree and set.  false: mistakes are in diag. */
 bool location_build(struct setting *s, struct location *level);
 
 #endif

@@ -214,19 +214,6 @@ void **request_context(struct request *r, unsigned module_index)
     return &r->contexts[module_index];
 }
 
-struct script *request_script(struct request *r)
-{
-    struct script *s = &r->script;
-
-    if (!s->values) {
-        s->object = r;
-        s->arena = &r->arena;
-        s->names = r->server->http->variables;
-        s->values = ARENA_NEW_ARRAY(&r->arena, struct value, variables_count(s->names) + 1);
-    }
-    return s;
-}
-
 static int redirects_used_up(struct request *r, struct str target)
 {
     request_log(r, LOG_LEVEL_ERROR, 0,
@@ -315,4 +302,20 @@ void request_log(const struct request *r, enum log_level level, int error, const
     va_start(args, format);
     log_vwrite(log_of(r), level, error, &scope, format, args);
     va_end(args);
+}
+
+struct script *request_script(struct request *r)
+{
+    struct script *s = &r->script;
+
+    if (!s->values) {
+        s->object = r;
+        s->arena = &r->arena;
+        s->names = r->server->http->variables;
+        r->scope = (struct log_scope){ r->client->connection.number, r, request_describe };
+        s->log = log_of(r);
+        s->scope = &r->scope;
+        s->values = ARENA_NEW_ARRAY(&r->arena, struct value, variables_count(s->names) + 1);
+    }
+    return s;
 }

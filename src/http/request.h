@@ -152,6 +152,7 @@ struct request {
     uint64_t limit_rate, limit_rate_after;     /* bytes a second, 0: none */
 
     struct script script;          /* its variables; use request_script() */
+    struct log_scope scope;        /* of the script's messages */
     void **contexts;               /* of modules, by index of the module; made on first use */
     struct request_cleanup *cleanups;
     void *wire_state;              /* the wire's own */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "config/error_log.h"
 #include "config/resolve.h"
 #include "event/loop.h"
 
@@ -23,6 +24,13 @@ const struct process_conf *events_conf(const struct generation *g)
     const struct process_conf *conf = process_conf(g);
 
     return conf->events ? conf->events : conf;
+}
+
+const struct log *main_log(const struct generation *g)
+{
+    const struct error_log_conf *conf = CONF(g->main->conf, error_log_module);
+
+    return &conf->log;
 }
 
 /* Keeps argument i. */

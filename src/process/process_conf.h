@@ -59,8 +59,9 @@ struct process_conf {
 
 extern struct module process_module;
 
-/* Of main, and of events. */
+/* Of main, and of events; and main's error log. */
 const struct process_conf *process_conf(const struct generation *g);
 const struct process_conf *events_conf(const struct generation *g);
+const struct log *main_log(const struct generation *g);
 
 #endif

@@ -158,9 +158,8 @@ static bool map_block(struct setting *s, struct map *m, bool *is_volatile)
         l.line.node = n;
         good &= map_line(&l);
     }
-    l.line.node = s->node;
     if (m->patterns)
-        good &= pattern_set_end(m->patterns, &l.line);
+        pattern_set_end(m->patterns, s->config->generation);
     m->pattern_values = l.pattern_values.items;
     *is_volatile = l.is_volatile;
     arena_fini(&l.scratch);

@@ -153,16 +153,20 @@ static void sweep_ends(struct sweep *w, const struct ip *until)
     }
 }
 
-/* Each STEPth border once more, close together. */
+/* Rows of samples until one is short. */
 static void networks_sample(struct networks *n, struct arena *a)
 {
-    unsigned count = (n->count + NETWORKS_STEP - 1) / NETWORKS_STEP;
-    struct ip *samples = ARENA_NEW_ARRAY(a, struct ip, count);
+    n->levels[0] = (struct network_level){ n->borders, n->count };
+    n->level_count = 1;
+    while (n->levels[n->level_count - 1].count > NETWORKS_STEP) {
+        const struct network_level *below = &n->levels[n->level_count - 1];
+        unsigned count = (below->count + NETWORKS_STEP - 1) / NETWORKS_STEP;
+        struct ip *samples = ARENA_NEW_ARRAY(a, struct ip, count);
 
-    for (unsigned i = 0; i < count; i++)
-        samples[i] = n->borders[i * NETWORKS_STEP];
-    n->samples = samples;
-    n->sample_count = count;
+        for (unsigned i = 0; i < count; i++)
+            samples[i] = below->list[i * NETWORKS_STEP];
+        n->levels[n->level_count++] = (struct network_level){ samples, count };
+    }
 }
 
 void networks_build(struct networks *n, struct arena *a, const struct network *list, unsigned count)
@@ -193,33 +197,34 @@ void networks_build(struct networks *n, struct arena *a, const struct network *l
     arena_fini(&scratch);
 }
 
-/* How many of the sorted `list` are at or below the address. */
-static inline unsigned count_below(const struct ip *list, unsigned count, struct ip address)
+/* Place of the last of `list` at or below the address, which its first is. */
+static inline unsigned last_below(const struct ip *list, unsigned count, struct ip address)
 {
-    unsigned from = 0;
+    unsigned at = 0;
 
-    while (count > 0) {
+    while (count > 1) {
         unsigned half = count / 2;
 
-        if (ip_less(address, list[from + half])) {
-            count = half;
-        } else {
-            from += half + 1;
-            count -= half + 1;
-        }
+        if (!ip_less(address, list[at + half]))
+            at += half;
+        count -= half;
     }
-    return from;
+    return at;
 }
 
 uint32_t networks_find(const struct networks *n, struct ip address)
 {
-    unsigned sample = count_below(n->samples, n->sample_count, address);
+    unsigned at = 0;
 
-    if (sample == 0)
+    if (n->count == 0 || ip_less(address, n->borders[0]))
         return 0;
+    for (unsigned i = n->level_count; i-- > 0;) {
+        const struct network_level *l = &n->levels[i];
+        unsigned room;
 
-    unsigned from = (sample - 1) * NETWORKS_STEP;
-    unsigned room = n->count - from < NETWORKS_STEP ? n->count - from : NETWORKS_STEP;
-
-    return n->values[from + count_below(n->borders + from, room, address) - 1];
+        at *= NETWORKS_STEP;
+        room = l->count - at < NETWORKS_STEP ? l->count - at : NETWORKS_STEP;
+        at += last_below(l->list + at, room, address);
+    }
+    return n->values[at];
 }

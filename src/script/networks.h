@@ -42,14 +42,23 @@ struct network {
 /* The addresses of a CIDR, and its length of prefix (of 128 bits) as rank. */
 void network_of_cidr(struct network *n, const struct cidr *c);
 
+enum {
+    NETWORKS_STEP = 16,    /* borders in four lines of the processor's cache */
+    NETWORKS_LEVELS = 9,   /* enough for 2 to the 33rd borders */
+};
+
+/* A row of borders; level 0 has them all, each further one every STEPth of the row below. */
+struct network_level {
+    const struct ip *list;
+    unsigned count;
+};
+
 struct networks {
     const struct ip *borders;
     const uint32_t *values;            /* values[i] holds from borders[i] on */
-    const struct ip *samples;          /* each NETWORKS_STEPth border */
-    unsigned count, sample_count;
+    unsigned count, level_count;
+    struct network_level levels[NETWORKS_LEVELS];
 };
-
-enum { NETWORKS_STEP = 32 };
 
 /* By first address, larger ones first, then by order. */
 void networks_sort(struct network *list, unsigned count);

@@ -82,6 +82,11 @@ unsigned pattern_groups(const struct pattern *p)
     return p->groups;
 }
 
+struct regex *pattern_regex(const struct pattern *p)
+{
+    return p->regex;
+}
+
 static enum pattern_result pattern_fail(const struct pattern *p, struct script *s,
                                         enum regex_result why)
 {

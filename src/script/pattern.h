@@ -8,6 +8,7 @@
 #include "script/config_variables.h"
 
 struct pattern;
+struct regex;
 
 enum pattern_result {
     PATTERN_NO_MATCH,
@@ -21,6 +22,9 @@ struct pattern *pattern_compile(struct setting *s, unsigned word, struct str tex
 struct str pattern_text(const struct pattern *p);
 /* How many groups it captures. */
 unsigned pattern_groups(const struct pattern *p);
+
+/* For pattern_set. */
+struct regex *pattern_regex(const struct pattern *p);
 
 /* On a match the script's captures become those of this match ($0 too, if it has groups at all), and
  * variables of named groups are set.  `subject` must live as long as the script's arena. */

@@ -4,7 +4,7 @@
  */
 #include "script/split_clients.h"
 
-#include "base/digest/murmur.h"
+#include "base/digest/murmur2.h"
 #include "script/template.h"
 
 enum { WHOLE = 10000 };    /* hundredths of a percent */
@@ -25,7 +25,7 @@ static bool split_get(struct script *s, const struct variable *var, struct value
 {
     const struct split *split = (const struct split *)var->data;
     struct str key = template_value(&split->source, s);
-    uint32_t hash = murmur_hash(key);
+    uint32_t hash = murmur2(key);
 
     *v = (struct value){ .data = "", .state = VALUE_FOUND };
     for (unsigned i = 0; i < split->count; i++) {

@@ -52,6 +52,8 @@ static bool read_reference(struct setting *s, unsigned word, struct str whole, s
     if (len == 0)
         return setting_error(s, word, "invalid variable name in \"%.*s\"", STR_ARG(whole));
     r->name = str_first(at, len);
+    if (len == 1 && at.data[0] >= '1' && at.data[0] <= '9')    /* "${1}0", which nginx does not know */
+        r->capture = (unsigned)(at.data[0] - '0');
     *rest = str_from(at, bracket ? len + 1 : len);
     return true;
 }

@@ -1,7 +1,7 @@
 /*
  * replay: gives every file of a corpus to a fuzz target once, for "make check", where there may be
- * no libFuzzer.  Arguments are files and folders.  It prints "ok" when all came back; a crash says the
- * rest, after the name of the file that caused it (the sanitizers end the process).
+ * no libFuzzer.  Arguments are files and folders.  It prints "> FILE" before each, and "ok" when all came
+ * back; after a crash the last line tells the file, and the sanitizers the rest.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -12,7 +12,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned replayed;
-static char current[4096];     /* the file in work, for the one who looks at the core */
 
 static int replay_file(const char *path, size_t size)
 {
@@ -24,6 +23,8 @@ static int replay_file(const char *path, size_t size)
         return 1;
     }
     fclose(f);
+    printf("> %s\n", path);
+    fflush(stdout);
     LLVMFuzzerTestOneInput(data, size);
     free(data);
     replayed++;
@@ -32,6 +33,7 @@ static int replay_file(const char *path, size_t size)
 
 static int replay_path(const char *path)
 {
+    char name[4096];
     struct stat st;
     int failed = 0;
 
@@ -43,9 +45,9 @@ static int replay_path(const char *path)
     for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
         if (entry->d_name[0] == '.')
             continue;
-        snprintf(current, sizeof current, "%s/%s", path, entry->d_name);
-        if (stat(current, &st) == 0 && S_ISREG(st.st_mode))
-            failed |= replay_file(current, (size_t)st.st_size);
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (stat(name, &st) == 0 && S_ISREG(st.st_mode))
+            failed |= replay_file(name, (size_t)st.st_size);
     }
     if (dir)
         closedir(dir);

@@ -15,9 +15,12 @@ verdict() {
     fi
 }
 
-# Files that belong to the tree: known to git, or new and not ignored; all but .git without git.
+# Files that belong to the tree: known to git, or new and not ignored.  Without git, or where the tree
+# is somebody else's and git won't look at it: all that .gitignore doesn't name.
 tree() {
-    git ls-files --cached --others --exclude-standard 2>/dev/null || find . -type f | sed 's:^\./::'
+    git ls-files --cached --others --exclude-standard 2>/dev/null ||
+        find . \( -name .git -o -name 'build' -o -name 'build-*' -o -name __pycache__ -o -name .pytest_cache \) \
+            -prune -o -type f ! -name '*.o' ! -name '*.so' -print | sed 's:^\./::'
 }
 files=$(tree | sort -u | while read -r file; do [ ! -f "$file" ] || echo "$file"; done)
 

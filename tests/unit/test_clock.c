@@ -49,7 +49,7 @@ static void check_texts(const char *tz)
 
     setenv("TZ", tz, 1);
     tzset();
-    clock_cached.seconds = 0;   /* so that they are made anew */
+    clock_cached.ms = 0;   /* so that they are made anew */
     clock_update();
     time_t now = clock_seconds();
     localtime_r(&now, &local);

@@ -1,6 +1,6 @@
 /*
- * test_event: the loop, with every backend in turn.  kqueue is tested on Linux by a stand-in for the
- * BSDs' calls (test_event/).
+ * test_event: the loop, with every backend in turn.  kqueue is tested on Linux by a stand-in for
+ * the BSDs' calls (test_event/).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -723,6 +723,8 @@ static void test_methods(void **state)
     assert_true(loop_init(NULL, 16));
     assert_string_equal(loop_method(), backends[0]->name);
     loop_fini();
+    loop_fini();
+    assert_true(loop_after_fork());
 }
 
 static void test_select_limit(void **state)

@@ -21,10 +21,9 @@ static const struct deflate_level levels[10] = {
 };
 
 enum {
-    HASH3_ENTRIES = 4096,
     SYMBOLS_MIN = 64,
-    SYMBOLS_MORE = 4,     /* a match passes the end by one; the end of the block; a filler */
-    CAPACITY_MIN = 2048,  /* of the buffer, so that it can always slide by more than LOOKAHEAD */
+    CAPACITY_MIN = 2048,  /* of the buffer, so that it can always slide by more than LOOKAHEAD; at
+                             most it is 65536, as deflate_fast() has indices of 16 bits */
 };
 
 /* Sizes that follow from the parameters. */
@@ -45,23 +44,24 @@ static struct geometry geometry_of(const struct deflate_params *p)
     unsigned mem_level = within(p->mem_level, 1, 9);
     uint64_t length = p->length ? p->length : UINT64_MAX;
 
+    bool fast = within(p->level, 1, 9) == 1;
+
     g.level = within(p->level, 1, 9);
     g.window_bits = within(p->window_bits, 9, 15);
     while (g.window_bits > 9 && length <= UINT64_C(1) << (g.window_bits - 1))
         g.window_bits--;
-    g.hash_bits = within(mem_level + 7, 8, g.level == 1 ? 13 : 15);
+    g.hash_bits = within(mem_level + 7, 8, fast ? 13 : 15);
     while (g.hash_bits > 8 && length <= UINT64_C(1) << (g.hash_bits - 1))
         g.hash_bits--;
     g.symbols = UINT32_C(64) << mem_level;
-    g.capacity = (UINT32_C(2) << g.window_bits) + g.symbols;
+    g.capacity = UINT32_C(2) << g.window_bits;
     if (length < g.symbols)
         g.symbols = length < SYMBOLS_MIN ? SYMBOLS_MIN : (uint32_t)length;
     if (length < g.capacity)
         g.capacity = (uint32_t)length;
     if (g.capacity < CAPACITY_MIN)
         g.capacity = CAPACITY_MIN;
-    bool fast = g.level == 1;
-    g.head_entries = fast ? (size_t)2 << g.hash_bits : ((size_t)1 << g.hash_bits) + HASH3_ENTRIES;
+    g.head_entries = (size_t)1 << g.hash_bits;
     g.prev_entries = fast ? 0 : (size_t)1 << g.window_bits;
     return g;
 }
@@ -77,7 +77,7 @@ size_t deflate_memory(const struct deflate_params *p)
 
     return aligned(sizeof(struct deflate)) + aligned(g.head_entries * sizeof(uint16_t)) +
            aligned(g.prev_entries * sizeof(uint16_t)) +
-           aligned((g.symbols + SYMBOLS_MORE) * sizeof(uint32_t)) + g.capacity + BUFFER_PAD;
+           aligned((g.symbols + SYMBOLS_MORE) * sizeof(struct deflate_symbol)) + g.capacity + BUFFER_PAD;
 }
 
 struct deflate *deflate_init(void *memory, const struct deflate_params *p)
@@ -97,16 +97,14 @@ struct deflate *deflate_init(void *memory, const struct deflate_params *p)
     d->keep = deflate_least(d->window, g.capacity / 2);
     d->checksum = p->format == DEFLATE_ZLIB ? 1 : 0;
 
-    d->pairs = (void *)at;
     d->head = (void *)at;
-    d->head3 = d->head + ((size_t)1 << g.hash_bits);
     memset(d->head, 0, g.head_entries * sizeof(uint16_t));
     at += aligned(g.head_entries * sizeof(uint16_t));
     d->prev = (void *)at;
     at += aligned(g.prev_entries * sizeof(uint16_t));
     d->symbols = (void *)at;
     d->symbol_room = g.symbols;
-    at += aligned((g.symbols + SYMBOLS_MORE) * sizeof(uint32_t));
+    at += aligned((g.symbols + SYMBOLS_MORE) * sizeof(struct deflate_symbol));
     d->buffer = (unsigned char *)at;
     memset(d->buffer, 0, BUFFER_PAD);
 
@@ -117,12 +115,27 @@ struct deflate *deflate_init(void *memory, const struct deflate_params *p)
     return d;
 }
 
+static bool must_slide(const struct deflate *d)
+{
+    return d->end == d->capacity && d->end - d->pos <= LOOKAHEAD;
+}
+
+/* Whether the block may be better stored, and could no longer be when the buffer has slid. */
+static bool must_store(const struct deflate *d)
+{
+    uint32_t len = d->pos - d->block_start;
+
+    return !d->block_lost && len > d->keep && d->symbol_count > len - len / 8;
+}
+
 /* Forgets the oldest text, so that the buffer takes more. */
 static void slide(struct deflate *d)
 {
     uint32_t by = d->pos - d->keep;
 
     memmove(d->buffer, d->buffer + by, d->end - by);
+    if (d->level->match == deflate_fast)
+        deflate_fast_slide(d, by);
     d->pos -= by;
     d->end -= by;
     d->origin += by;
@@ -136,8 +149,6 @@ static void slide(struct deflate *d)
 
 static void fill(struct deflate *d, struct deflate_io *io)
 {
-    if (d->end == d->capacity && d->pos > d->keep && d->end - d->pos <= LOOKAHEAD)
-        slide(d);
     size_t len = d->capacity - d->end;
     if (len > io->in_len)
         len = io->in_len;
@@ -232,6 +243,11 @@ static bool copy_stored(struct deflate *d, struct deflate_io *io)
 static bool collect(struct deflate *d, struct deflate_io *io, enum deflate_flush flush)
 {
     for (;;) {
+        if (io->in_len > 0 && must_slide(d)) {
+            if (must_store(d))
+                return true;
+            slide(d);
+        }
         fill(d, io);
         bool all = flush != DEFLATE_NO_FLUSH && io->in_len == 0;
         uint32_t stop = all ? d->end : d->end > LOOKAHEAD ? d->end - LOOKAHEAD : 0;

@@ -13,9 +13,6 @@ enum {
     REPEAT_ZERO = 17,         /* 3 to 10 times, 3 bits */
     REPEAT_ZERO_LONG = 18,    /* 11 to 138 times, 7 bits */
     STORED_MAX = 65535,
-    /* How an entry of `codes` is packed: from bit 0, the number of the code's bits, and then: */
-    ENTRY_TOTAL = 8,          /* the same with the extra bits */
-    ENTRY_CODE = 16,
 };
 
 /* Of both codes, in the order of the symbols. */
@@ -149,20 +146,19 @@ static void dynamic_write(struct deflate *d, struct deflate_writer *w, const str
 
 static void set_codes(struct deflate *d, const struct lengths *l)
 {
-    uint16_t codes[SYMBOL_COUNT];
+    uint16_t codes[SYMBOL_CODES];
 
     deflate_huffman_codes(l->litlen, SYMBOL_DIST, codes);
     deflate_huffman_codes(l->dist, DIST_CODES, codes + SYMBOL_DIST);
     for (unsigned i = 0; i < LITLEN_CODES; i++) {
-        unsigned bits = l->litlen[i];
-        d->codes[i] = bits | (bits + litlen_extra(i)) << ENTRY_TOTAL |
-                      (uint32_t)codes[i] << ENTRY_CODE;
+        uint8_t bits = l->litlen[i], total = (uint8_t)(bits + litlen_extra(i));
+        d->codes[i] = (struct deflate_code){ codes[i], bits, total };
     }
     for (unsigned i = 0; i < DIST_CODES; i++) {
-        unsigned bits = l->dist[i];
-        d->codes[SYMBOL_DIST + i] = bits | (bits + dist_extra(i)) << ENTRY_TOTAL |
-                                    (uint32_t)codes[SYMBOL_DIST + i] << ENTRY_CODE;
+        uint8_t bits = l->dist[i], total = (uint8_t)(bits + dist_extra(i));
+        d->codes[SYMBOL_DIST + i] = (struct deflate_code){ codes[SYMBOL_DIST + i], bits, total };
     }
+    d->codes[NO_SYMBOL] = (struct deflate_code){ 0, 0, 0 };
 }
 
 static enum deflate_stage begin_stored(struct deflate *d, struct deflate_writer *w, uint32_t len)
@@ -179,7 +175,7 @@ enum deflate_stage deflate_block_begin(struct deflate *d, struct deflate_writer 
     struct dynamic header;
     uint32_t stored = d->pos - d->block_start;
 
-    d->symbols[d->symbol_count++] = END_OF_BLOCK;
+    d->symbols[d->symbol_count++] = (struct deflate_symbol){ END_OF_BLOCK, 0 };
     d->counts[END_OF_BLOCK]++;
     d->symbol_at = 0;
     deflate_huffman_lengths(d->counts, LITLEN_CODES, HUFFMAN_MAX_BITS, dynamic.litlen);
@@ -203,34 +199,34 @@ enum deflate_stage deflate_block_begin(struct deflate *d, struct deflate_writer 
         set_codes(d, &dynamic);
     }
     /* Fills the last pair up with nothing. */
-    d->codes[NO_SYMBOL] = 0;
-    d->symbols[d->symbol_count] = NO_SYMBOL;
+    d->symbols[d->symbol_count] = (struct deflate_symbol){ NO_SYMBOL, 0 };
     return STAGE_SYMBOLS;
 }
 
-/* A symbol's bits, and in *count their number, at most 28. */
-static inline uint64_t symbol_bits(const uint32_t *codes, uint32_t symbol, unsigned *count)
+/* A symbol's bits, 28 at most. */
+static inline uint64_t symbol_bits(const struct deflate_code *code, uint32_t extra)
 {
-    uint32_t entry = codes[symbol & SYMBOL_CODE];
-
-    *count = entry >> ENTRY_TOTAL & 255;
-    return entry >> ENTRY_CODE | symbol >> SYMBOL_EXTRA << (entry & 31);
+    return code->code | extra << code->bits;
 }
 
 bool deflate_block_symbols(struct deflate *d, struct deflate_writer *w)
 {
-    const uint32_t *symbol = d->symbols + d->symbol_at, *end = d->symbols + d->symbol_count;
-    unsigned char *at = w->at, *full = w->end - 8;
+    const struct deflate_symbol *symbol = d->symbols + d->symbol_at;
     uint64_t bits = d->bits;
     unsigned count = d->bit_count;
+    unsigned char *at = w->at;
+    size_t pairs = (d->symbol_count - d->symbol_at + 1) / 2, room = (size_t)(w->end - at) / 8;
 
     /* Two at a time; with the bits of the byte that was begun, they are 63 at most. */
-    for (; symbol < end && at <= full; symbol += 2) {
-        unsigned first, second = 0;
-        uint64_t value = symbol_bits(d->codes, symbol[0], &first);
-        value |= symbol_bits(d->codes, symbol[1], &second) << first;
+    if (pairs > room)
+        pairs = room;
+    for (const struct deflate_symbol *end = symbol + 2 * pairs; symbol < end; symbol += 2) {
+        const struct deflate_code *first = &d->codes[symbol[0].code];
+        const struct deflate_code *second = &d->codes[symbol[1].code];
+        uint64_t value = symbol_bits(first, symbol[0].extra);
+        value |= symbol_bits(second, symbol[1].extra) << first->total;
         bits |= value << count;
-        count += first + second;
+        count += first->total + second->total;
         word_store64(at, bits);
         at += count >> 3;
         bits >>= count & ~7u;
@@ -240,7 +236,7 @@ bool deflate_block_symbols(struct deflate *d, struct deflate_writer *w)
     d->bit_count = count;
     d->symbol_at = (uint32_t)(symbol - d->symbols);
     w->at = at;
-    return symbol >= end;
+    return d->symbol_at >= d->symbol_count;
 }
 
 void deflate_block_reset(struct deflate *d)

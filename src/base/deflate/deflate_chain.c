@@ -3,32 +3,19 @@
  */
 #include "base/deflate/deflate_match.h"
 
-enum {
-    NEAR = 4096,      /* a match of three bytes from farther away costs more than literals */
-    HASH3_BITS = 12,
-};
-
 struct match {
     unsigned len;
     uint32_t dist;
 };
 
-static inline uint32_t hash3(uint32_t word)
-{
-    return deflate_hash(word << 8, HASH3_BITS);
-}
-
 /* Makes the text at pos, of which four bytes are there, known.  Returns what was known before. */
-static inline uint32_t insert(struct deflate *d, uint32_t pos, uint32_t word, uint32_t *three)
+static inline uint16_t insert(struct deflate *d, uint32_t pos, uint32_t word)
 {
     uint32_t at = d->origin + pos;
-    uint16_t *head = &d->head[deflate_hash(word, d->hash_bits)];
-    uint16_t *head3 = &d->head3[hash3(word)];
-    uint32_t before = *head;
+    uint16_t *head = &d->head[deflate_hash(word, d->hash_bits)], before = *head;
 
-    *three = *head3;
-    d->prev[at & (d->window - 1)] = *head;
-    *head = *head3 = (uint16_t)at;
+    d->prev[at & (d->window - 1)] = before;
+    *head = (uint16_t)at;
     return before;
 }
 
@@ -36,8 +23,8 @@ static inline uint32_t insert(struct deflate *d, uint32_t pos, uint32_t word, ui
 static struct match find(struct deflate *d, uint32_t pos, unsigned least)
 {
     const unsigned char *text = d->buffer + pos;
-    uint32_t word = word_load32(text), at = d->origin + pos, three;
-    uint32_t dist = (uint16_t)(at - insert(d, pos, word, &three)), before = 0;
+    uint32_t word = word_load32(text), at = d->origin + pos;
+    uint32_t dist = (uint16_t)(at - insert(d, pos, word)), before = 0;
     uint32_t reach = deflate_least(pos, d->window);
     unsigned max = deflate_least(MATCH_MAX, d->end - pos);
     unsigned nice = deflate_least(d->level->nice, max);
@@ -65,11 +52,6 @@ static struct match find(struct deflate *d, uint32_t pos, unsigned least)
         before = dist;
         dist = (uint16_t)(at - d->prev[(at - dist) & (d->window - 1)]);
     }
-    if (found.len == 0 && least < 3) {
-        dist = (uint16_t)(at - three);
-        if (dist - 1 < deflate_least(reach, NEAR) && !((word_load32(text - dist) ^ word) << 8))
-            found = (struct match){ 3, dist };
-    }
     return found;
 }
 
@@ -95,8 +77,8 @@ void deflate_chain(struct deflate *d, uint32_t stop)
         deflate_match(d->symbols + d->symbol_count, d->counts, m.len, m.dist);
         d->symbol_count += 2;
         d->pos += m.len;
-        uint32_t until = deflate_least(d->pos, words), three;
+        uint32_t until = deflate_least(d->pos, words);
         for (; known < until; known++)
-            insert(d, known, word_load32(d->buffer + known), &three);
+            insert(d, known, word_load32(d->buffer + known));
     }
 }

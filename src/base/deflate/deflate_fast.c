@@ -1,55 +1,57 @@
 /*
  * deflate_fast: see deflate_match.h.
+ *
+ * The table holds, by the hash of four bytes, where in the buffer they stood last.  What is found
+ * there is compared with the text in any case, so that an entry may be stale or empty (0).
  */
 #include "base/deflate/deflate_match.h"
 
-#ifndef PAIR
-#define PAIR 1
-#endif
-void deflate_fast(struct deflate *d, uint32_t stop)
+/* Goes up to `stop`, for which there is room among the symbols, as no byte makes more than one. */
+static void match_up_to(struct deflate *d, uint32_t stop, uint32_t words)
 {
-    const unsigned char *buffer = d->buffer, *text = buffer + d->pos;
-    uint32_t words = d->end < 4 ? 0 : d->end - 3;
-    uint32_t *table = d->pairs;
-    uint32_t *symbol = d->symbols + d->symbol_count, *counts = d->counts;
-    unsigned shift = 32 - d->hash_bits;
+    const unsigned char *buffer = d->buffer, *text = buffer + d->pos, *text_end = buffer + stop;
+    struct deflate_symbol *symbol = d->symbols + d->symbol_count;
+    uint32_t *counts = d->counts;
+    uint16_t *head = d->head;
     uint32_t window = d->window;
+    unsigned bits = d->hash_bits;
 
-    stop = deflate_least(stop, words);
-    if (stop > d->pos + (d->symbol_room - d->symbol_count))
-        stop = d->pos + (d->symbol_room - d->symbol_count);
-    const unsigned char *text_end = buffer + stop;
     while (text < text_end) {
-        uint32_t word = word_load32(text);
-        uint32_t *slot = &table[word * UINT32_C(0x9e3779b1) >> shift];
-        uint32_t pair = *slot;
-        *slot = pair << 16 | (uint32_t)(text - buffer);
-        const unsigned char *old = buffer + (pair & 0xffff);
-        if (word_load32(old) != word) {
-#if PAIR
-            old = buffer + (pair >> 16);
-            if (word_load32(old) != word) {
-#endif
-            literal:
-                *symbol++ = *text;
-                counts[*text++]++;
-                continue;
-#if PAIR
-            }
-#endif
+        uint32_t word = word_load32(text), pos = (uint32_t)(text - buffer);
+        uint16_t *slot = &head[deflate_hash(word, bits)];
+        const unsigned char *old = buffer + *slot;
+        uint32_t dist = (uint32_t)(text - old);
+        *slot = (uint16_t)pos;
+        if (word_load32(old) != word || dist - 1 >= window) {
+            *symbol++ = (struct deflate_symbol){ *text, 0 };
+            counts[*text++]++;
+            continue;
         }
-        uint32_t dist = (uint32_t)(text - old), pos = (uint32_t)(text - buffer);
-        if (dist - 1 >= window)
-            goto literal;
         unsigned len = word_match(old, text, 4, deflate_least(MATCH_MAX, d->end - pos));
         deflate_match(symbol, counts, len, dist);
         symbol += 2;
-        if (pos + 1 < words) {
-            slot = &table[word_load32(text + 1) * UINT32_C(0x9e3779b1) >> shift];
-            *slot = *slot << 16 | (pos + 1);
+        if (pos + len <= words) {
+            head[deflate_hash(word_load32(text + 1), bits)] = (uint16_t)(pos + 1);
+            head[deflate_hash(word_load32(text + len - 1), bits)] =
+                (uint16_t)(pos + len - 1);
         }
         text += len;
     }
     d->pos = (uint32_t)(text - buffer);
     d->symbol_count = (uint32_t)(symbol - d->symbols);
+}
+
+void deflate_fast(struct deflate *d, uint32_t stop)
+{
+    uint32_t words = d->end < 4 ? 0 : d->end - 3;
+
+    stop = deflate_least(stop, words);
+    while (d->pos < stop && d->symbol_count < d->symbol_room)
+        match_up_to(d, deflate_least(stop, d->pos + (d->symbol_room - d->symbol_count)), words);
+}
+
+void deflate_fast_slide(struct deflate *d, uint32_t by)
+{
+    for (uint32_t i = 0; i < UINT32_C(1) << d->hash_bits; i++)
+        d->head[i] = (uint16_t)(d->head[i] < by ? 0 : d->head[i] - by);
 }

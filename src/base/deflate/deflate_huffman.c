@@ -143,6 +143,8 @@ void deflate_huffman_codes(const uint8_t *lengths, unsigned n, uint16_t *codes)
     next[0] = 0;
     for (unsigned i = 0; i < n; i++) {
         unsigned bits = lengths[i];
-        codes[i] = bits ? (uint16_t)(reverse16(next[bits]++) >> (16 - bits)) : 0;
+        codes[i] = 0;
+        if (bits != 0)
+            codes[i] = (uint16_t)(reverse16(next[bits]++) >> (16 - bits));
     }
 }

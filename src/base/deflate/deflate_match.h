@@ -8,8 +8,10 @@
 
 #include "base/deflate/deflate_state.h"
 
-/* Takes the first good match out of a table of two positions per hash; level 1. */
+/* Looks at the last place with the same hash, and nowhere else; level 1. */
 void deflate_fast(struct deflate *d, uint32_t stop);
+/* Its table holds places in the buffer, which move by `by`. */
+void deflate_fast_slide(struct deflate *d, uint32_t by);
 
 /* Follows chains of positions with the same hash; levels 2 to 9. */
 void deflate_chain(struct deflate *d, uint32_t stop);

@@ -14,27 +14,37 @@
 #include "base/deflate/word.h"
 
 enum {
-    MATCH_MIN = 3,
+    MATCH_MIN = 4,              /* shorter ones hardly pay, and are not looked for */
     MATCH_MAX = 258,
     BUFFER_PAD = 16,            /* readable bytes past the input, for reading words */
     LOOKAHEAD = MATCH_MAX + 8,  /* a matcher stops this far from the end, unless flushing */
     END_OF_BLOCK = 256,
     LITLEN_CODES = 286,
     DIST_CODES = 30,
+    SYMBOLS_MORE = 4,           /* a match goes past the end by one; the end of block; a filler */
     SPILL_SIZE = 640,           /* no header of a block or of a stream is longer */
 };
 
 /*
  * A symbol is a literal, a length or a distance, the last two always as a pair: its code, where
- * those of distances follow the others, and above it the value of its extra bits.  All three are
- * written in the same way, so that no branch depends on which it is.
+ * those of distances follow the others, and the value of its extra bits.  All three are written in
+ * the same way, so that no branch depends on which it is.
  */
+struct deflate_symbol {
+    uint16_t code, extra;
+};
+
 enum {
     SYMBOL_DIST = 288,  /* the first code of a distance */
     NO_SYMBOL = SYMBOL_DIST + DIST_CODES,
-    SYMBOL_COUNT,
-    SYMBOL_EXTRA = 10,
-    SYMBOL_CODE = (1 << SYMBOL_EXTRA) - 1,
+    SYMBOL_CODES,
+};
+
+/* How a symbol is written: its code with the first bit lowest, the number of these bits, and the
+ * same with the extra bits. */
+struct deflate_code {
+    uint16_t code;
+    uint8_t bits, total;
 };
 
 enum deflate_stage {
@@ -73,17 +83,16 @@ struct deflate {
     uint32_t window;     /* the farthest distance */
     uint32_t keep;       /* history that stays when the buffer slides */
 
-    /* Positions modulo 2^16.  Old entries need no care: each is checked against the text. */
-    uint32_t *pairs;     /* of deflate_fast: two of them each, the newer one lower */
-    uint16_t *head;      /* of deflate_chain, as head3 and prev */
-    uint16_t *head3;
+    /* Of deflate_chain, positions in the stream modulo 2^16; of deflate_fast, indices.  Old entries
+     * need no care: each is checked against the text. */
+    uint16_t *head;
     uint16_t *prev;
     unsigned hash_bits;
 
-    uint32_t *symbols;   /* two more than symbol_room, for the end of the block */
+    struct deflate_symbol *symbols;  /* SYMBOLS_MORE more than symbol_room */
     uint32_t symbol_count, symbol_room, symbol_at;
-    uint32_t counts[SYMBOL_COUNT];
-    uint32_t codes[SYMBOL_COUNT];  /* how each is written: see deflate_block.c */
+    uint32_t counts[SYMBOL_CODES];
+    struct deflate_code codes[SYMBOL_CODES];
 
     uint64_t bits;       /* not yet written; fewer than 8 between calls */
     unsigned bit_count;
@@ -114,26 +123,35 @@ static inline void deflate_put_align(struct deflate *d, struct deflate_writer *w
     deflate_put(d, w, 0, -d->bit_count & 7);
 }
 
-extern const uint16_t deflate_length_symbol[MATCH_MAX + 1];
+extern const struct deflate_symbol deflate_lengths[MATCH_MAX + 1];
 extern const uint8_t deflate_dist_code[512];
-extern const uint16_t deflate_dist_mask[DIST_CODES + 2];
+extern const uint16_t deflate_dist_mask[DIST_CODES];
 
-static inline void deflate_literal(struct deflate *d, unsigned char c)
+/* The code of a distance, given one less than it. */
+static inline uint32_t deflate_dist(uint32_t less)
 {
-    d->symbols[d->symbol_count++] = c;
-    d->counts[c]++;
+    return deflate_dist_code[less < 256 ? less : 256 + (less >> 7)];
 }
 
 /* Writes two symbols, and counts them. */
-static inline void deflate_match(uint32_t *symbols, uint32_t *counts, unsigned len, uint32_t dist)
+static inline void deflate_match(struct deflate_symbol *symbols, uint32_t *counts, unsigned len,
+                                 uint32_t dist)
 {
-    uint32_t length = deflate_length_symbol[len], less = dist - 1;
-    uint32_t code = deflate_dist_code[less < 256 ? less : 256 + (less >> 7)];
+    const struct deflate_symbol *length = &deflate_lengths[len];
+    uint32_t less = dist - 1, code = deflate_dist(less);
 
-    symbols[0] = length;
-    symbols[1] = (SYMBOL_DIST + code) | (less & deflate_dist_mask[code]) << SYMBOL_EXTRA;
-    counts[length & SYMBOL_CODE]++;
+    symbols[0].code = length->code;
+    symbols[0].extra = length->extra;
+    symbols[1].code = (uint16_t)(SYMBOL_DIST + code);
+    symbols[1].extra = (uint16_t)(less & deflate_dist_mask[code]);
+    counts[length->code]++;
     counts[SYMBOL_DIST + code]++;
+}
+
+static inline void deflate_literal(struct deflate *d, unsigned char c)
+{
+    d->symbols[d->symbol_count++] = (struct deflate_symbol){ c, 0 };
+    d->counts[c]++;
 }
 
 #endif

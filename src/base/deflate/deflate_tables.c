@@ -3,8 +3,7 @@
  */
 #include "base/deflate/deflate_state.h"
 
-/* A length's code with its extra bits above it, as the low part of a symbol. */
-#define LENGTH_1(code, extra) (code) | (extra) << SYMBOL_EXTRA
+#define LENGTH_1(code, extra) { (code), (extra) }
 #define LENGTH_2(code, extra) LENGTH_1(code, extra), LENGTH_1(code, (extra) + 1)
 #define LENGTH_4(code, extra) LENGTH_2(code, extra), LENGTH_2(code, (extra) + 2)
 #define LENGTH_8(code, extra) LENGTH_4(code, extra), LENGTH_4(code, (extra) + 4)
@@ -15,8 +14,8 @@
 #define LENGTHS_OF_4(block, code)                                                                  \
     block(code, 0), block((code) + 1, 0), block((code) + 2, 0), block((code) + 3, 0)
 
-const uint16_t deflate_length_symbol[MATCH_MAX + 1] = {
-    0, 0, 0,
+const struct deflate_symbol deflate_lengths[MATCH_MAX + 1] = {
+    { 0, 0 }, { 0, 0 }, { 0, 0 },
     LENGTHS_OF_4(LENGTH_1, 257), LENGTHS_OF_4(LENGTH_1, 261), LENGTHS_OF_4(LENGTH_2, 265),
     LENGTHS_OF_4(LENGTH_4, 269), LENGTHS_OF_4(LENGTH_8, 273), LENGTHS_OF_4(LENGTH_16, 277),
     LENGTH_16(281, 0), LENGTH_16(281, 16), LENGTH_16(282, 0), LENGTH_16(282, 16),
@@ -38,7 +37,7 @@ const uint8_t deflate_dist_code[512] = {
     DIST_16(25), DIST_32(26), DIST_32(27), DIST_64(28), DIST_64(29),
 };
 
-const uint16_t deflate_dist_mask[DIST_CODES + 2] = {
+const uint16_t deflate_dist_mask[DIST_CODES] = {
     0, 0, 0, 0, 1, 1, 3, 3, 7, 7, 15, 15, 31, 31, 63, 63, 127, 127, 255, 255,
-    511, 511, 1023, 1023, 2047, 2047, 4095, 4095, 8191, 8191, 0, 0,
+    511, 511, 1023, 1023, 2047, 2047, 4095, 4095, 8191, 8191,
 };

@@ -101,10 +101,13 @@ void inflate_fast(struct inflate *i, struct inflate_io *io)
         copy_words(out, dist, len);
         out += len;
     }
-    /* Gives back the bytes that were read ahead. */
-    in -= count >> 3;
-    count &= 7;
-    i->bits = bits & ((1u << count) - 1);
+    /* Gives back the bytes that were read ahead, but for those that an earlier call brought. */
+    unsigned ahead = count >> 3;
+    if (ahead > (size_t)(in - io->in))
+        ahead = (unsigned)(in - io->in);
+    in -= ahead;
+    count -= 8 * ahead;
+    i->bits = bits & ((UINT64_C(1) << count) - 1);
     i->bit_count = count;
     i->pos = (uint32_t)(out - i->buffer);
     io->in_len -= (size_t)(in - io->in);

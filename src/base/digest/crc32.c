@@ -1,52 +1,46 @@
 /*
  * crc32: see crc32.h.
  *
- * Four checksums run side by side, each over every fourth word, so that none waits for another's
- * table; a byte of a word is looked up in a table that carries it over all four words at once.
+ * Without help from the processor, four checksums run side by side, each over every fourth word, so
+ * that none waits for another's table; a byte of a word is looked up in a table that carries it over
+ * all four words at once.
  */
 #include "base/digest/crc32.h"
+
+#include <stdatomic.h>
+
+#include "base/digest/crc32_clmul.h"
+#include "base/digest/crc_table.h"
 
 enum {
     LANES = 4,
     STEP = LANES * 8,
+    CLMUL_MIN = 128,  /* bytes from which on it is worth while */
 };
-
-/* A CRC is linear: the eight powers of two give all 256 entries. */
-#define TABLE_1(x, a) (x), (x) ^ (a)
-#define TABLE_2(x, a, b) TABLE_1(x, a), TABLE_1((x) ^ (b), a)
-#define TABLE_3(x, a, b, c) TABLE_2(x, a, b), TABLE_2((x) ^ (c), a, b)
-#define TABLE_4(x, a, b, c, d) TABLE_3(x, a, b, c), TABLE_3((x) ^ (d), a, b, c)
-#define TABLE_5(x, a, b, c, d, e) TABLE_4(x, a, b, c, d), TABLE_4((x) ^ (e), a, b, c, d)
-#define TABLE_6(x, a, b, c, d, e, f)                                                               \
-    TABLE_5(x, a, b, c, d, e), TABLE_5((x) ^ (f), a, b, c, d, e)
-#define TABLE_7(x, a, b, c, d, e, f, g)                                                            \
-    TABLE_6(x, a, b, c, d, e, f), TABLE_6((x) ^ (g), a, b, c, d, e, f)
-#define TABLE(a, b, c, d, e, f, g, h)                                                              \
-    { TABLE_7(0, a, b, c, d, e, f, g), TABLE_7(h, a, b, c, d, e, f, g) }
 
 /* What becomes of a byte over the next byte. */
 static const uint32_t by_byte[256] =
-    TABLE(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832,
-          0x1db71064, 0x3b6e20c8, 0x76dc4190, 0xedb88320);
+    CRC_TABLE(0x77073096, 0xee0e612c, 0x076dc419, 0x0edb8832,
+              0x1db71064, 0x3b6e20c8, 0x76dc4190, 0xedb88320);
 
 /* What becomes of byte j of a word over STEP - j bytes. */
 static const uint32_t by_step[8][256] = {
-    TABLE(0xf1da05aa, 0x38c50d15, 0x718a1a2a, 0xe3143454,
-          0x1d596ee9, 0x3ab2ddd2, 0x7565bba4, 0xeacb7748),
-    TABLE(0x0ee7e8d1, 0x1dcfd1a2, 0x3b9fa344, 0x773f4688,
-          0xee7e8d10, 0x078c1c61, 0x0f1838c2, 0x1e307184),
-    TABLE(0x3c60e308, 0x78c1c610, 0xf1838c20, 0x38761e01,
-          0x70ec3c02, 0xe1d87804, 0x18c1f649, 0x3183ec92),
-    TABLE(0x6307d924, 0xc60fb248, 0x576e62d1, 0xaedcc5a2,
-          0x86c88d05, 0xd6e01c4b, 0x76b13ed7, 0xed627dae),
-    TABLE(0x01b5fd1d, 0x036bfa3a, 0x06d7f474, 0x0dafe8e8,
-          0x1b5fd1d0, 0x36bfa3a0, 0x6d7f4740, 0xdafe8e80),
-    TABLE(0x6e8c1b41, 0xdd183682, 0x61416b45, 0xc282d68a,
-          0x5e74ab55, 0xbce956aa, 0xa2a3ab15, 0x9e36506b),
-    TABLE(0xe71da697, 0x154a4b6f, 0x2a9496de, 0x55292dbc,
-          0xaa525b78, 0x8fd5b0b1, 0xc4da6723, 0x52c5c807),
-    TABLE(0xa58b900e, 0x9066265d, 0xfbbd4afb, 0x2c0b93b7,
-          0x5817276e, 0xb02e4edc, 0xbb2d9bf9, 0xad2a31b3),
+    CRC_TABLE(0xf1da05aa, 0x38c50d15, 0x718a1a2a, 0xe3143454,
+              0x1d596ee9, 0x3ab2ddd2, 0x7565bba4, 0xeacb7748),
+    CRC_TABLE(0x0ee7e8d1, 0x1dcfd1a2, 0x3b9fa344, 0x773f4688,
+              0xee7e8d10, 0x078c1c61, 0x0f1838c2, 0x1e307184),
+    CRC_TABLE(0x3c60e308, 0x78c1c610, 0xf1838c20, 0x38761e01,
+              0x70ec3c02, 0xe1d87804, 0x18c1f649, 0x3183ec92),
+    CRC_TABLE(0x6307d924, 0xc60fb248, 0x576e62d1, 0xaedcc5a2,
+              0x86c88d05, 0xd6e01c4b, 0x76b13ed7, 0xed627dae),
+    CRC_TABLE(0x01b5fd1d, 0x036bfa3a, 0x06d7f474, 0x0dafe8e8,
+              0x1b5fd1d0, 0x36bfa3a0, 0x6d7f4740, 0xdafe8e80),
+    CRC_TABLE(0x6e8c1b41, 0xdd183682, 0x61416b45, 0xc282d68a,
+              0x5e74ab55, 0xbce956aa, 0xa2a3ab15, 0x9e36506b),
+    CRC_TABLE(0xe71da697, 0x154a4b6f, 0x2a9496de, 0x55292dbc,
+              0xaa525b78, 0x8fd5b0b1, 0xc4da6723, 0x52c5c807),
+    CRC_TABLE(0xa58b900e, 0x9066265d, 0xfbbd4afb, 0x2c0b93b7,
+              0x5817276e, 0xb02e4edc, 0xbb2d9bf9, 0xad2a31b3),
 };
 
 static uint64_t load64(const unsigned char *p)
@@ -87,13 +81,33 @@ static uint32_t add_steps(uint32_t crc, const unsigned char *p, size_t steps)
     return crc;
 }
 
+/* Asked once: a processor does not change, and to ask it is slow. */
+static bool multiplies(void)
+{
+    static atomic_int answer;  /* 0: not asked yet */
+    int known = atomic_load_explicit(&answer, memory_order_relaxed);
+
+    if (known == 0) {
+        known = crc32_clmul_here() ? 1 : -1;
+        atomic_store_explicit(&answer, known, memory_order_relaxed);
+    }
+    return known > 0;
+}
+
 uint32_t crc32_add(uint32_t crc, struct str data)
 {
     const unsigned char *p = (const unsigned char *)data.data;
     size_t steps = data.len / STEP;
 
     crc = ~crc;
-    if (steps > 1) {
+    if (data.len >= CLMUL_MIN && multiplies()) {
+        unsigned char rest[16];
+        steps = data.len / CLMUL_STEP;
+        crc32_clmul(crc, p, steps, rest);
+        crc = add_bytes(0, rest, sizeof rest);
+        p += steps * CLMUL_STEP;
+        data.len -= steps * CLMUL_STEP;
+    } else if (steps > 1) {
         crc = add_steps(crc, p, steps);
         p += steps * STEP;
         data.len -= steps * STEP;

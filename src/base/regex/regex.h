@@ -30,6 +30,7 @@
 #include "base/arena.h"
 
 struct regex;
+struct regex_program;
 
 enum regex_flags {
     REGEX_CASELESS = 1,
@@ -78,5 +79,8 @@ unsigned regex_names(const struct regex *re, const struct regex_name **names);
  */
 enum regex_result regex_match(struct regex *re, struct str subject, size_t *offsets,
                               unsigned count);
+
+/* For regex_set: what the pattern was compiled to. */
+struct regex_program *regex_program(const struct regex *re);
 
 #endif

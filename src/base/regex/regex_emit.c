@@ -264,7 +264,8 @@ static struct places emit_atomic(struct emitter *e, struct regex_node *n, struct
 
 static struct places emit_repeat(struct emitter *e, struct regex_node *n, struct places k)
 {
-    bool spans = is_bytes(e, n->first) && n->repeat.max == REPEAT_UNLIMITED;
+    bool spans = is_bytes(e, n->first) && n->repeat.max == REPEAT_UNLIMITED &&
+                 (n->repeat.min > 0 || are_one(k));
 
     if (n->repeat.greed == POSSESSIVE && !spans)
         return emit_atomic(e, n, k);
@@ -298,8 +299,21 @@ static struct places emit_save(struct emitter *e, unsigned slot, struct places k
     return add_both(e, (struct regex_inst){ .op = OP_SAVE, .number = slot }, k);
 }
 
+/* Until a group ends, a reference to it means what it took before; so its start is kept aside. */
+static struct places emit_referable(struct emitter *e, struct regex_node *n, struct places k)
+{
+    unsigned aside = 2 * (e->options.groups + 1) + n->group;
+
+    e->irregular = true;
+    k = add_both(e, (struct regex_inst){ .op = OP_CLOSE, .number = n->group, .other = aside }, k);
+    k = emit(e, n->first, k);
+    return emit_save(e, aside, k);
+}
+
 static struct places emit_capture(struct emitter *e, struct regex_node *n, struct places k)
 {
+    if (e->options.has_backrefs)
+        return emit_referable(e, n, k);
     k = emit_save(e, 2 * n->group + 1, k);
     k = emit(e, n->first, k);
     return emit_save(e, 2 * n->group, k);
@@ -429,12 +443,14 @@ static struct regex_program *finish(struct emitter *e, uint32_t start)
             continue;
         struct regex_inst inst = e->code.items[pc];
         inst.next = numbers[inst.next];
-        inst.other = numbers[inst.other];
+        if (uses_other(inst.op))
+            inst.other = numbers[inst.other];
         code[numbers[pc]] = inst;
     }
     p->code = code;
     p->start = numbers[start];
-    p->slots = 2 * (e->options.groups + 1);
+    p->slots = (e->options.groups + 1) * (e->options.has_backrefs ? 3 : 2);
+    p->groups = e->options.groups;
     p->utf8 = e->options.utf8;
     p->regular = !e->irregular;
     return p;

@@ -8,6 +8,7 @@
 
 struct regex_emit_options {
     unsigned groups;   /* how many groups the pattern has */
+    bool has_backrefs;
     bool utf8;
     /* For matching from the end backwards: a program for the tree mirrored, without captures. */
     bool mirrored;

@@ -161,3 +161,18 @@ const struct regex_fold regex_folds[] = {
 };
 
 const size_t regex_fold_count = sizeof regex_folds / sizeof *regex_folds;
+
+bool regex_fold_same(uint32_t left, uint32_t right)
+{
+    if (left == right)
+        return true;
+    if (left < 0x80 && right < 0x80)
+        return (left | 0x20) == (right | 0x20) && (left | 0x20) >= 'a' && (left | 0x20) <= 'z';
+    for (size_t i = 0; i < regex_fold_count; i++) {
+        const struct regex_fold *f = &regex_folds[i];
+        if (left >= f->first && left <= f->last && (left - f->first) % f->step == 0 &&
+            (uint32_t)((int32_t)left + f->delta) == right)
+            return true;
+    }
+    return false;
+}

@@ -4,6 +4,7 @@
 #ifndef BASE_REGEX_REGEX_FOLD_H
 #define BASE_REGEX_REGEX_FOLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,5 +17,8 @@ struct regex_fold {
 
 extern const struct regex_fold regex_folds[];
 extern const size_t regex_fold_count;
+
+/* Are the two one letter, but for case? */
+bool regex_fold_same(uint32_t left, uint32_t right);
 
 #endif

@@ -96,10 +96,11 @@ static void look_at(struct walk *w, uint32_t pc, enum narrowing narrowing)
     case OP_ASSERT:
         visit(w, i->next, narrow(narrowing, i->assertion));
         break;
-    case OP_SAVE: case OP_ATOMIC: case OP_CUT: case OP_LOOK: case OP_LOOK_NOT:
+    case OP_SAVE: case OP_CLOSE: case OP_ATOMIC: case OP_LOOK: case OP_LOOK_NOT:
         visit(w, i->next, narrowing);   /* more than what is possible, which does no harm */
         break;
-    case OP_BACKREF: case OP_LOOK_END: case OP_BACK:
+    case OP_CUT: case OP_LOOK_END:      /* a way is chosen in the group without regard to what */
+    case OP_BACKREF: case OP_BACK:      /* comes after it */
         w->anything = true;
         break;
     }
@@ -149,9 +150,26 @@ static bool leads_to_match(const struct regex_program *p, uint32_t pc)
     return p->code[pc].op == OP_MATCH;
 }
 
+/* The only byte that s has, or lacks, as `has` says; -1 if there are none or more. */
+static int only_byte(const struct regex_bytes *s, bool has)
+{
+    int only = -1;
+
+    for (int c = 0; c < 256; c++) {
+        if (regex_bytes_has(s, (unsigned char)c) == has) {
+            if (only >= 0)
+                return -1;
+            only = c;
+        }
+    }
+    return only;
+}
+
 static void follow_span(struct regex_program *p, struct arena *a, struct regex_inst *i)
 {
     i->follow = follow_at(p, a, i->next);
+    i->stop = only_byte(i->set, false);
+    i->follow_byte = i->follow && !i->follow->end ? only_byte(i->follow, true) : -1;
     if (i->follow && are_disjoint(i->set, i->follow))
         i->greed = POSSESSIVE;
     else if (i->greed == POSSESSIVE && !leads_to_match(p, i->next))
@@ -187,21 +205,25 @@ static enum regex_anchor weaker(enum regex_anchor a, enum regex_anchor b)
 static enum regex_anchor anchor_at(const struct regex_program *p, uint32_t pc, unsigned *fuel)
 {
     enum regex_anchor so_far = ANCHOR_START;
+    bool conditional = false;   /* whether the place matters for more than where the line starts */
 
     while (so_far != ANCHOR_NONE && *fuel > 0) {
         const struct regex_inst *i = &p->code[pc];
         --*fuel;
         switch (i->op) {
-        case OP_SAVE: case OP_ATOMIC: case OP_CUT: case OP_LOOK: case OP_LOOK_NOT:
+        case OP_SAVE: case OP_CLOSE: case OP_ATOMIC: case OP_CUT: case OP_LOOK: case OP_LOOK_NOT:
             pc = i->next;
             break;
         case OP_ASSERT:
             if (i->assertion == ASSERT_TEXT_START)
                 return so_far;
+            if (i->assertion == ASSERT_LINE_START)
+                return weaker(so_far, ANCHOR_LINE);
+            conditional = true;
             pc = i->next;
             break;
         case OP_SET: case OP_SPAN:
-            return weaker(so_far, anchor_of_span(p, i));
+            return conditional ? ANCHOR_NONE : weaker(so_far, anchor_of_span(p, i));
         case OP_SPLIT:
             so_far = weaker(so_far, anchor_at(p, i->next, fuel));
             pc = i->other;
@@ -211,6 +233,17 @@ static enum regex_anchor anchor_at(const struct regex_program *p, uint32_t pc, u
         }
     }
     return ANCHOR_NONE;
+}
+
+static void find_starts(struct regex_program *p)
+{
+    struct regex_bytes found;
+    bool known = look(p, p->start, &found);
+
+    for (unsigned c = 0; c < 256; c++)
+        p->starts[c] = !known || regex_bytes_has(&found, (unsigned char)c);
+    p->starts_at_end = !known || found.end;
+    p->first_byte = p->starts_at_end ? -1 : only_byte(&found, true);
 }
 
 void regex_follow(struct regex_program *p, struct arena *a)
@@ -226,6 +259,6 @@ void regex_follow(struct regex_program *p, struct arena *a)
             i->follow_other = follow_at(p, a, i->other);
         }
     }
-    p->first = follow_at(p, a, p->start);
+    find_starts(p);
     p->anchor = anchor_at(p, p->start, &fuel);
 }

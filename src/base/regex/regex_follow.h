@@ -8,7 +8,7 @@
 #include "base/regex/regex_program.h"
 
 /*
- * Fills in follow, follow_other, first and anchor, with sets in `a`.  A repetition that can end in
+ * Fills in what regex_emit() left open, with sets in `a`.  A repetition that can end in
  * one place only becomes possessive; one that had been so without need does not keep the program from
  * being regular any longer, any other does.
  */

@@ -16,6 +16,7 @@ enum regex_op {
     OP_SPAN,        /* takes any number of bytes of `set`, then `next`; `greed` says how many */
     OP_SPLIT,       /* `next`, and if that fails `other` */
     OP_SAVE,        /* notes the place in slot `number` */
+    OP_CLOSE,       /* ends group `number`, whose start was noted in slot `other` */
     OP_ASSERT,      /* `assertion` must hold */
     OP_BACKREF,     /* takes what group `number` took; goes to `other` if that was empty */
     OP_ATOMIC,      /* up to OP_CUT; that drops the other ways there were since here */
@@ -41,6 +42,8 @@ struct regex_inst {
     uint32_t number;
     uint32_t next, other;
     const struct regex_bytes *set;
+    int stop;                /* OP_SPAN: the only byte that `set` lacks, or -1 */
+    int follow_byte;         /* OP_SPAN: the only byte that may follow, or -1 */
     /* What must come next for `next` (of OP_SPLIT and OP_SPAN) to be worth trying, and for `other`;
      * NULL if anything may. */
     const struct regex_bytes *follow, *follow_other;
@@ -55,11 +58,14 @@ enum regex_anchor {
 struct regex_program {
     struct regex_inst *code;
     uint32_t count, start;
-    unsigned slots;          /* two for each group, the whole match included */
+    unsigned groups;
+    unsigned slots;          /* two for each group and the whole match; a third if it has references */
     bool utf8;
     bool regular;            /* has no instruction that only the backtracker can run */
     enum regex_anchor anchor;
-    const struct regex_bytes *first;   /* what a match can begin with; NULL: anything */
+    bool starts[256];        /* the bytes that a match can begin with */
+    bool starts_at_end;      /* it can be empty, at the end */
+    int first_byte;          /* the only byte that it can begin with, or -1 */
 };
 
 static inline bool regex_bytes_has(const struct regex_bytes *s, unsigned char byte)

@@ -1,6 +1,7 @@
 /*
- * kqueue_standin: kqueue() and kevent() over epoll, one queue at a time, as far as src/event/kqueue.c
- * uses them.  EV_CLEAR is epoll's edge; each filter keeps its own event, as on a BSD.
+ * kqueue_standin: kqueue() and kevent() over epoll, one queue at a time, as far as
+ * src/event/kqueue.c uses them.  EV_CLEAR is epoll's edge; each filter keeps its own event, as on a
+ * BSD.
  */
 #include <sys/event.h>
 

@@ -1,0 +1,316 @@
+/*
+ * log_file: see log_file.h.
+ */
+#include "http/modules/log_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/syslog.h"
+#include "event/timer.h"
+#include "http/core.h"
+#include "http/request.h"
+
+struct log_sink {
+    struct log_file *file;             /* NULL: syslog */
+    struct syslog *syslog;
+    char *buffer;                      /* NULL: each line is written at once */
+    size_t size, used;
+    uint64_t flush;                    /* ms; 0: not by time */
+    struct timer timer;
+    time_t complained;                 /* when a failure was last logged */
+};
+
+/* ---- files that the master opened ---- */
+
+/* One warning a minute; what could not be written is lost. */
+static void complain(struct log_sink *sink, int error)
+{
+    if (clock_seconds() - sink->complained < 60)
+        return;
+    sink->complained = clock_seconds();
+    log_note(LOG_LEVEL_ALERT, error, "writing the access log \"%.*s\" failed, lines are lost",
+             STR_ARG(sink->file->path));
+}
+
+static void write_out(struct log_sink *sink, struct str text)
+{
+    if (sink->file->fd < 0)
+        return;
+    ssize_t n = write(sink->file->fd, text.data, text.len);
+    if (n != (ssize_t)text.len)
+        complain(sink, n < 0 ? errno : ENOSPC);
+}
+
+static void flush(struct log_sink *sink)
+{
+    timer_cancel(&sink->timer);
+    if (sink->used)
+        write_out(sink, (struct str){ sink->buffer, sink->used });
+    sink->used = 0;
+}
+
+static void on_flush_time(struct timer *t)
+{
+    flush(CONTAINER(t, struct log_sink, timer));
+}
+
+static void fini_sink(void *data)
+{
+    struct log_sink *sink = data;
+
+    if (sink->file)
+        flush(sink);
+    else
+        syslog_fini(sink->syslog);
+}
+
+/* The sink of a path that this generation has already. */
+static struct log_sink *known_sink(struct generation *g, const struct log_file *file)
+{
+    struct http *h = g->http;
+
+    for (unsigned i = 0; i < h->log_sinks.count; i++) {
+        if (h->log_sinks.items[i]->file == file)
+            return h->log_sinks.items[i];
+    }
+    return NULL;
+}
+
+struct log_sink *log_sink_file(struct setting *s, struct str path, size_t buffer, uint64_t flush_ms)
+{
+    struct generation *g = s->config->generation;
+    struct log_file *file = generation_log_file(g, path);
+    struct log_sink *sink = known_sink(g, file);
+
+    if (sink) {
+        if (sink->size != buffer || sink->flush != flush_ms) {
+            setting_error(s, 1, "access_log \"%.*s\" already defined with conflicting parameters",
+                          STR_ARG(path));
+            return NULL;
+        }
+        return sink;
+    }
+    sink = ARENA_NEW(&g->arena, struct log_sink);
+    sink->file = file;
+    sink->size = buffer;
+    sink->flush = flush_ms;
+    timer_init(&sink->timer, on_flush_time);
+    if (buffer)
+        sink->buffer = arena_alloc(&g->arena, buffer);
+    *ARRAY_PUSH(&((struct http *)g->http)->log_sinks, &g->arena) = sink;
+    generation_cleanup(g, fini_sink, sink);
+    return sink;
+}
+
+struct log_sink *log_sink_syslog(struct setting *s, struct str text)
+{
+    struct generation *g = s->config->generation;
+    struct log_sink *sink = ARENA_NEW(&g->arena, struct log_sink);
+    struct str problem;
+
+    sink->syslog = syslog_parse(&g->arena, text, &problem);
+    if (!sink->syslog) {
+        setting_error(s, 1, "%.*s", STR_ARG(problem));
+        return NULL;
+    }
+    generation_cleanup(g, fini_sink, sink);
+    return sink;
+}
+
+struct str log_sink_name(const struct log_sink *sink)
+{
+    return sink->file ? sink->file->path : sink->syslog->server;
+}
+
+void log_sink_write(struct log_sink *sink, struct str line)
+{
+    if (!sink->file) {
+        syslog_send(sink->syslog, sink->syslog->severity, str_first(line, line.len - 1));
+        return;
+    }
+    if (sink->used + line.len > sink->size)
+        flush(sink);
+    if (line.len > sink->size) {
+        write_out(sink, line);
+        return;
+    }
+    memcpy(sink->buffer + sink->used, line.data, line.len);
+    sink->used += line.len;
+    if (sink->flush && !timer_armed(&sink->timer))
+        timer_set(&sink->timer, sink->flush);
+}
+
+/* ---- files named by variables ---- */
+
+static bool parse_log_cache(struct setting *s, void *field)
+{
+    struct log_cache_conf *c = field;
+
+    *c = (struct log_cache_conf){ .min_uses = 1, .inactive = 10, .valid = 60 };
+    if (s->node->count == 2 && str_eq(setting_arg(s, 1), STR("off")))
+        return true;
+    for (unsigned i = 1; i < s->node->count; i++) {
+        struct str value = setting_arg(s, i), name = str_split(&value, '=');
+        bool good = false;
+        if (str_eq(name, STR("max")))
+            good = str_to_uint(value, 1 << 20, &c->max) && c->max > 0;
+        else if (str_eq(name, STR("min_uses")))
+            good = str_to_uint(value, UINT32_MAX, &c->min_uses) && c->min_uses > 0;
+        else if (str_eq(name, STR("inactive")))
+            good = parse_seconds(value, &c->inactive);
+        else if (str_eq(name, STR("valid")))
+            good = parse_seconds(value, &c->valid);
+        if (!good)
+            return setting_error(s, i, "invalid \"open_log_file_cache\" parameter \"%.*s\"",
+                                 STR_ARG(setting_arg(s, i)));
+    }
+    return c->max > 0 ||
+           setting_error(s, 0, "\"open_log_file_cache\" must have \"max\" parameter");
+}
+
+static void print_log_cache(const struct directive *row, const void *field, struct out *o)
+{
+    const struct log_cache_conf *c = field;
+
+    (void)row;
+    if (c->max == 0)
+        OUT_LITERAL(o, "off");
+    else
+        out_printf(o, "max=%u min_uses=%u inactive=%llds valid=%llds", c->max, c->min_uses,
+                   (long long)c->inactive, (long long)c->valid);
+}
+
+const struct type type_log_cache = {
+    "max=N [inactive=time] [min_uses=N] [valid=time] | off", "off, or max=N and others",
+    parse_log_cache, print_log_cache,
+};
+
+/* A file in mind: open, or only counted so far. */
+struct kept {
+    struct list link;                  /* the one used last stands first */
+    int fd;
+    unsigned uses;
+    time_t used, checked;
+    ino_t inode;
+    char path[];
+};
+
+static struct list kept_files = { &kept_files, &kept_files };
+static unsigned kept_count;
+
+static void forget(struct kept *k)
+{
+    list_remove(&k->link);
+    if (k->fd >= 0)
+        close(k->fd);
+    free(k);
+    kept_count--;
+}
+
+void log_cache_close_all(void)
+{
+    while (!list_empty(&kept_files))
+        forget(CONTAINER(kept_files.next, struct kept, link));
+}
+
+static struct kept *find_kept(struct str path)
+{
+    LIST_EACH(node, &kept_files) {
+        struct kept *k = CONTAINER(node, struct kept, link);
+        if (strcmp(k->path, path.data) == 0)
+            return k;
+    }
+    return NULL;
+}
+
+/* Old ones go, and the one that was not used for longest where there are too many. */
+static void make_room(const struct log_cache_conf *conf)
+{
+    while (!list_empty(&kept_files)) {
+        struct kept *last = CONTAINER(kept_files.prev, struct kept, link);
+        if (kept_count < conf->max && clock_seconds() - last->used < conf->inactive)
+            return;
+        forget(last);
+    }
+}
+
+static struct kept *keep(const struct log_cache_conf *conf, struct str path)
+{
+    struct kept *k = find_kept(path);
+
+    if (k && k->used + conf->inactive < clock_seconds()) {
+        forget(k);
+        k = NULL;
+    }
+    if (!k) {
+        make_room(conf);
+        k = malloc(sizeof *k + path.len + 1);
+        if (!k)
+            return NULL;
+        *k = (struct kept){ .fd = -1 };
+        memcpy(k->path, path.data, path.len + 1);
+        list_init(&k->link);
+        kept_count++;
+    }
+    list_remove(&k->link);
+    list_push_front(&kept_files, &k->link);
+    k->used = clock_seconds();
+    k->uses++;
+    return k;
+}
+
+/* A file that was moved away by a person is opened anew. */
+static void check_kept(const struct log_cache_conf *conf, struct kept *k)
+{
+    struct stat st;
+
+    if (k->fd < 0 || clock_seconds() - k->checked < conf->valid)
+        return;
+    k->checked = clock_seconds();
+    if (stat(k->path, &st) < 0 || st.st_ino != k->inode) {
+        close(k->fd);
+        k->fd = -1;
+    }
+}
+
+static int open_for(struct request *r, struct str path)
+{
+    int fd = open(path.data, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        request_log(r, LOG_LEVEL_CRIT, errno, "open() \"%.*s\" failed", STR_ARG(path));
+    return fd;
+}
+
+static void write_line(struct request *r, int fd, struct str path, struct str line)
+{
+    if (fd >= 0 && write(fd, line.data, line.len) != (ssize_t)line.len)
+        request_log(r, LOG_LEVEL_ALERT, errno, "writing the access log \"%.*s\" failed",
+                    STR_ARG(path));
+}
+
+void log_cache_write(const struct log_cache_conf *conf, struct str path, struct str line,
+                     struct request *r)
+{
+    struct kept *k = conf->max ? keep(conf, path) : NULL;
+    struct stat st;
+
+    if (!k || k->uses < conf->min_uses) {
+        int fd = open_for(r, path);
+        write_line(r, fd, path, line);
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    check_kept(conf, k);
+    if (k->fd < 0 && (k->fd = open_for(r, path)) >= 0) {
+        k->inode = fstat(k->fd, &st) == 0 ? st.st_ino : 0;
+        k->checked = clock_seconds();
+    }
+    write_line(r, k->fd, path, line);
+}

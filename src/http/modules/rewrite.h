@@ -1,0 +1,13 @@
+/*
+ * rewrite: return, and what belongs to it.
+ */
+#ifndef HTTP_MODULES_REWRITE_H
+#define HTTP_MODULES_REWRITE_H
+
+#include "config/directive.h"
+#include "http/phases.h"
+
+extern struct module http_rewrite_module;
+extern const struct http_step rewrite_server_step, rewrite_location_step;
+
+#endif

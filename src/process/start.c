@@ -1,0 +1,126 @@
+/*
+ * start: see start.h.
+ */
+#include "process/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "event/loop.h"
+#include "process/inherit.h"
+#include "process/limits.h"
+#include "process/live.h"
+#include "process/load.h"
+#include "process/master.h"
+#include "process/notify.h"
+#include "process/pidfile.h"
+#include "process/shared.h"
+#include "process/signals.h"
+#include "process/single.h"
+#include "process/sockets.h"
+#include "base/zone.h"
+
+enum { MASTER_DESCRIPTORS = 4096 };
+
+/* What went wrong before the configuration was known is also written where people look for it: the
+ * terminal, and the error log of the new generation as soon as that is open. */
+static struct generation *read_configuration(const struct options *o)
+{
+    struct loaded l;
+    struct diag d;
+
+    diag_init(&d);
+    l = load_read(o, &d);
+    diag_print(&d, stderr, isatty(STDERR_FILENO));
+    diag_fini(&d);
+    if (l.tree)
+        tree_free(l.tree);
+    return l.generation;
+}
+
+static bool share_memory(void)
+{
+    if (!shared_init() || zone_reserve() == 0) {
+        log_note(LOG_LEVEL_EMERG, errno, "mmap() failed");
+        return false;
+    }
+    return true;
+}
+
+/* The parent ends once the child is on its own. */
+static bool go_into_background(void)
+{
+    int nothing;
+
+    fflush(NULL);
+    switch (fork()) {
+    case -1:
+        log_note(LOG_LEVEL_EMERG, errno, "fork() failed");
+        return false;
+    case 0:
+        break;
+    default:
+        _exit(0);
+    }
+    log_after_fork();
+    setsid();
+    nothing = open("/dev/null", O_RDWR);
+    if (nothing < 0) {
+        log_note(LOG_LEVEL_EMERG, errno, "open(\"/dev/null\") failed");
+        return false;
+    }
+    dup2(nothing, STDIN_FILENO);
+    dup2(nothing, STDOUT_FILENO);
+    if (nothing > STDERR_FILENO)
+        close(nothing);
+    return true;
+}
+
+static bool open_all(struct generation *g)
+{
+    struct worker_user user;
+    unsigned workers = process_conf(g)->master_process ? limits_workers(process_conf(g)) : 1;
+
+    if (!limits_find_user(process_conf(g), &user) || !load_open(g, workers, true))
+        return false;
+    load_commit(g, workers);
+    inherit_close_rest();
+    return true;
+}
+
+static int run(const struct options *o, struct generation *g, bool background)
+{
+    if (!loop_init(NULL, MASTER_DESCRIPTORS)) {
+        log_note(LOG_LEVEL_EMERG, errno, "the event loop could not be started");
+        return 1;
+    }
+    signals_init();
+    return process_conf(g)->master_process ? master_run(o, g, background) : single_run(o, g);
+}
+
+int start_server(const struct options *o)
+{
+    struct generation *g;
+    bool background;
+
+    clock_update();
+    inherit_init();
+    notify_init();
+    g = read_configuration(o);
+    if (!g || !share_memory() || !open_all(g))
+        return 1;
+    background = process_conf(g)->daemon;
+    if (background && !inherit_upgraded() && !go_into_background())
+        return 1;
+    if (!o->text.data && !pidfile_write(process_conf(g)->pid))
+        return 1;
+    if (background)
+        live_point_stderr(log_process);
+    if (inherit_upgraded())
+        notify_main_pid(getpid());
+    return run(o, g, background);
+}

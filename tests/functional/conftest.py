@@ -1,0 +1,192 @@
+"""The server under test: a real one, in the foreground, on a free port of 127.0.0.1.
+
+    def test_x(weir):
+        server = weir("location / { root html; }", files={"html/a": "A"})
+        assert server.get("/a").body == b"A"
+
+weir() takes the inside of a server block (or, with http=, all inside of http) and writes the
+configuration into the test's own folder.  @PORT@, @PORT2@... and @DIR@ are put in.  Binary:
+$WEIR_BINARY, else build/weir.
+"""
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("WEIR_BINARY", str(ROOT / "build" / "weir"))
+START_SECONDS = 20
+STOP_SECONDS = 20
+SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Response:
+    def __init__(self, data):
+        head, _, body = data.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        self.raw = data
+        self.line = lines[0]
+        self.status = int(lines[0].split(" ")[1])
+        self.fields = [tuple(line.split(": ", 1)) if ": " in line else (line.rstrip(":"), "")
+                       for line in lines[1:]]
+        self.body = body
+        if (self.header("transfer-encoding") or "").lower() == "chunked":
+            self.body = dechunk(body)
+
+    def header(self, name):
+        """The value of a field, None without it; several are joined."""
+        values = [value for key, value in self.fields if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+    def __repr__(self):
+        return f"<{self.line} {dict(self.fields)} {self.body[:200]!r}>"
+
+
+def dechunk(data):
+    out = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        size = int(size.split(b";")[0], 16)
+        if size == 0:
+            return out
+        assert data[size:size + 2] == b"\r\n", "a chunk is cut off"
+        out, data = out + data[:size], data[size + 2:]
+    raise AssertionError("the last chunk is missing")
+
+
+class Server:
+    def __init__(self, folder, conf):
+        self.dir = folder
+        self.ports = {}
+        self.allowed = []
+        self.process = None
+        self.write_conf(conf)
+
+    def port_of(self, name):
+        return self.ports.setdefault(name, free_port())
+
+    @property
+    def port(self):
+        return self.port_of("@PORT@")
+
+    def write_conf(self, conf):
+        conf = re.sub(r"@PORT\d*@", lambda m: str(self.port_of(m[0])), conf)
+        (self.dir / "weir.conf").write_text(conf.replace("@DIR@", str(self.dir)))
+
+    def start(self):
+        environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
+        self.output = open(self.dir / "output", "wb")
+        self.process = subprocess.Popen(
+            [BINARY, "-p", str(self.dir), "-c", "weir.conf", "-e", "error.log"],
+            stdout=self.output, stderr=self.output, env=environment)
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            assert self.process.poll() is None, "weir did not start:\n" + self.texts()
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError("weir does not listen:\n" + self.texts())
+
+    def connect(self, timeout=10, port=None):
+        return socket.create_connection(("127.0.0.1", port or self.port), timeout)
+
+    def raw(self, data, timeout=10, port=None):
+        """Sends bytes, gives all that comes until the server closes."""
+        with self.connect(timeout, port) as s:
+            s.sendall(data)
+            out = b""
+            while True:
+                try:
+                    piece = s.recv(65536)
+                except ConnectionResetError:
+                    return out
+                if not piece:
+                    return out
+                out += piece
+
+    def get(self, path, headers=None, method="GET", body=b"", host="localhost", version="1.1"):
+        fields = {"Host": host, "Connection": "close", **(headers or {})}
+        if body:
+            fields["Content-Length"] = str(len(body))
+        head = f"{method} {path} HTTP/{version}\r\n" + "".join(
+            f"{name}: {value}\r\n" for name, value in fields.items())
+        return Response(self.raw(head.encode("latin-1") + b"\r\n" + body))
+
+    def log(self):
+        path = self.dir / "error.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def texts(self):
+        return (self.dir / "output").read_text(errors="replace") + self.log()
+
+    def wait_log(self, text, seconds=5):
+        end = time.monotonic() + seconds
+        while text not in self.log():
+            assert time.monotonic() < end, f"not in the log: {text}\n" + self.log()
+            time.sleep(0.02)
+
+    def allow(self, text):
+        """Lines of level alert, emerg or crit with that text are meant to come."""
+        self.allowed.append(text)
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGQUIT)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("weir does not end after SIGQUIT:\n" + self.texts())
+
+    def check(self):
+        texts = self.texts()
+        assert not SANITIZER.search(texts), texts
+        bad = [line for line in texts.splitlines()
+               if re.search(r"\[(alert|emerg|crit)\]", line)
+               and not any(text in line for text in self.allowed)]
+        assert not bad, "\n".join(bad)
+
+
+def write_files(folder, files):
+    for name, content in (files or {}).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@pytest.fixture
+def weir(tmp_path):
+    servers = []
+
+    def start(server="", http=None, main="", files=None, folder=None, master="off"):
+        where = folder or tmp_path
+        write_files(where, files)
+        inside = http if http is not None else f"server {{ listen 127.0.0.1:@PORT@;\n{server}\n}}"
+        user = "user root;\n" if os.geteuid() == 0 and "user " not in main else ""
+        conf = (f"daemon off;\nmaster_process {master};\npid weir.pid;\n{user}{main}\n"
+                f"events {{ }}\nhttp {{\naccess_log off;\n{inside}\n}}\n")
+        s = Server(where, conf)
+        servers.append(s)
+        s.start()
+        return s
+
+    yield start
+    for s in servers:
+        s.stop()
+    for s in servers:
+        s.check()
