@@ -21,14 +21,20 @@ struct diag_item {
     struct str hint;                   /* what to do; may be empty */
     struct str path;                   /* empty: no place is known */
     struct str line_text;              /* the line as it stands in the file; may be empty */
-    uint32_t line;
+    unsigned file;                     /* of the tree; UINT_MAX: no place */
+    uint32_t line;                     /* 0: the path is no file (the command line) */
     uint16_t column, width;            /* 0: no caret */
 };
 
+enum { DIAG_MAX = 1000 };              /* more mistakes than that are counted, but not kept */
+
 struct diag {
     struct arena arena;
-    ARRAY(struct diag_item) items;
+    ARRAY(struct diag_item) items;     /* by file and line, those without a place at the end */
     unsigned errors, warnings;
+    /* Where the line of the last mistake was found: the next one mostly follows. */
+    const char *seek_text, *seek_at;
+    uint32_t seek_line;
 };
 
 void diag_init(struct diag *d);

@@ -38,6 +38,7 @@ enum directive_flags {
     NOT_INHERITED = 2,     /* a nested block starts with the initial value */
     FREE_BLOCK = 4,        /* a block whose lines are the type's own affair: types, map, geo */
     DEPRECATED = 8,        /* works, and -t says what to write instead (.help says it) */
+    EARLY = 16,            /* stands before all blocks of its level (load_module) */
 };
 
 /* How many arguments, and what they are. */
@@ -71,7 +72,8 @@ struct directive {
     const char *syntax;                /* of the arguments, where the type's name does not say it */
     unsigned flags;                    /* enum directive_flags */
     const void *data;                  /* of the type: names of an enum, bounds */
-    /* A block of directives: called when the outer block's own lines are applied. */
+    /* A block of directives: called when the outer block's own lines are applied.  Where the row has a
+     * field, s->conf is the outer block's own struct; otherwise it may be shared and is only read. */
     bool (*open)(struct setting *s);
     const char *default_text;          /* what the reference shows where `initial` is not a text */
 };
@@ -82,11 +84,18 @@ struct module {
     const char *name;                  /* as nginx names it: "ngx_http_autoindex_module" */
     const struct directive *directives;/* ended by a row without name; NULL: none */
     size_t conf_size;                  /* bytes of its struct; 0: none */
-    /* After a block's own lines, where the block has a struct of its own (it set something, or it is
-     * the block where the module's rows begin): derive and check.  false after setting_error(). */
+    /* After a block's own lines, where the block has a struct of its own (it set something, or the
+     * module's rows begin here: they may stand in this block, and in none around it): derive and
+     * check.  false after setting_error(). */
     bool (*finish)(struct setting *s, void *conf);
+    /* Whether nested blocks that set nothing need a struct of their own all the same, and finish(); by
+     * what they take over.  NULL: they do not. */
+    bool (*wants_copy)(const void *conf);
     const void *extra;                 /* what the module's own floor attaches: struct http_module */
-    unsigned index;                    /* into a block's vector of structs; set by modules_init() */
+    /* Set by modules_init(): */
+    unsigned index;                    /* into a block's vector of structs */
+    unsigned contexts;                 /* of all its rows */
+    bool resets;                       /* some row is NOT_INHERITED */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/syslog.h"
 #include "config.h"
 #include "config/resolve.h"
+#include "config/types.h"
 
 struct str error_log_default_path;
 
@@ -55,38 +56,56 @@ static bool finish_error_log(struct setting *s, void *conf)
     return true;
 }
 
+/* The initial line, which stands in no file, is what -e says. */
+static struct str target_word(const struct setting *s)
+{
+    bool initial = s->node->words[0].line == 0;
+
+    return initial && error_log_default_path.len ? error_log_default_path : setting_arg(s, 1);
+}
+
+static void add_target(struct setting *s, struct error_log_conf *conf, struct log_target t,
+                       struct str text)
+{
+    struct arena *a = setting_arena(s);
+    ARRAY(struct log_target) targets = { conf->log.targets, conf->log.count, conf->log.count };
+    ARRAY(struct str) texts = { conf->texts, conf->log.count, conf->log.count };
+
+    *ARRAY_PUSH(&targets, a) = t;
+    *ARRAY_PUSH(&texts, a) = arena_str(a, text);
+    conf->texts = texts.items;
+    conf->log.targets = targets.items;
+    conf->log.count = targets.count;
+    if (targets.count == 1 || t.level > conf->log.level)
+        conf->log.level = t.level;
+}
+
 static bool parse_error_log(struct setting *s, void *field)
 {
-    struct log *log = field;
-    ARRAY(struct log_target) targets = { log->targets, log->count, log->count };
     struct log_target t = { .level = LOG_LEVEL_ERROR };
-    struct str where = s->node->words[0].line == 0 && error_log_default_path.len
-                           ? error_log_default_path : setting_arg(s, 1);
+    struct str where = target_word(s);
 
     if (s->node->count > 2 && (!log_level_parse(setting_arg(s, 2), &t.level) ||
                                t.level == LOG_LEVEL_STDERR))
-        return setting_error_hint(s, 2, STR("expected one of: debug info notice warn error crit "
+        return setting_error_hint(s, 2, STR("expected: one of debug info notice warn error crit "
                                             "alert emerg"),
                                   "invalid log level \"%.*s\"", STR_ARG(setting_arg(s, 2)));
     if (!open_target(s, where, &t))
         return false;
-    *ARRAY_PUSH(&targets, setting_arena(s)) = t;
-    log->targets = targets.items;
-    log->count = targets.count;
-    log->level = targets.count == 1 || t.level > log->level ? t.level : log->level;
+    add_target(s, field, t, where);
     return true;
 }
 
 static void print_error_log(const struct directive *row, const void *field, struct out *o)
 {
-    const struct log *log = field;
+    const struct error_log_conf *conf = field;
 
     (void)row;
-    for (unsigned i = 0; i < log->count; i++) {
-        const struct log_target *t = &log->targets[i];
-        struct str where = t->syslog ? t->syslog->server : t->file->path;
-        out_printf(o, i ? "; %s%.*s %s" : "%s%.*s %s", t->syslog ? "syslog:server=" : "",
-                   STR_ARG(where.len ? where : STR("stderr")), log_level_name(t->level));
+    for (unsigned i = 0; i < conf->log.count; i++) {
+        if (i)
+            OUT_LITERAL(o, "; ");
+        print_word(o, conf->texts[i]);
+        out_printf(o, " %s", log_level_name(conf->log.targets[i].level));
     }
 }
 
@@ -98,7 +117,7 @@ static const struct type type_error_log = {
 static const struct directive rows[] = {
     { "error_log", IN_MAIN | IN_HTTP | IN_MAIL | IN_STREAM | IN_SERVER | IN_LOCATION |
       IN_STREAM_SERVER | IN_MAIL_SERVER, ARGS_RANGE(1, 2), &type_error_log,
-      FIELD(struct error_log_conf, log), .initial = WEIR_ERROR_LOG_PATH, .flags = REPEATS,
+      .offset = 0, .size = sizeof(struct error_log_conf), .initial = WEIR_ERROR_LOG_PATH, .flags = REPEATS,
       .syntax = "file | stderr | syslog:server=address[,parameter=value] [level]",
       .help = "Where messages go, and from which level on.",
       .default_text = WEIR_ERROR_LOG_PATH " error" },

@@ -9,6 +9,7 @@
 
 struct error_log_conf {
     struct log log;
+    struct str *texts;                 /* how each of its targets was written */
 };
 
 extern struct module error_log_module;

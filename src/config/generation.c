@@ -27,16 +27,37 @@ void generation_unref(struct generation *g)
     arena_fini(&a);
 }
 
+/* The slot of that path, or the free one where it belongs. */
+static unsigned *log_slot(struct generation *g, struct str path)
+{
+    unsigned i = str_hash(path) & (g->log_slot_count - 1);
+
+    while (g->log_slots[i] && !str_eq(g->log_files.items[g->log_slots[i] - 1]->path, path))
+        i = (i + 1) & (g->log_slot_count - 1);
+    return &g->log_slots[i];
+}
+
+/* Keeps half of the slots free. */
+static void grow_log_slots(struct generation *g)
+{
+    g->log_slot_count = g->log_slot_count ? g->log_slot_count * 2 : 16;
+    g->log_slots = ARENA_NEW_ARRAY(&g->arena, unsigned, g->log_slot_count);
+    for (unsigned i = 0; i < g->log_files.count; i++)
+        *log_slot(g, g->log_files.items[i]->path) = i + 1;
+}
+
 struct log_file *generation_log_file(struct generation *g, struct str path)
 {
-    for (unsigned i = 0; i < g->log_files.count; i++) {
-        if (str_eq(g->log_files.items[i]->path, path))
-            return g->log_files.items[i];
-    }
+    if (g->log_files.count * 2 >= g->log_slot_count)
+        grow_log_slots(g);
+    unsigned *slot = log_slot(g, path);
+    if (*slot)
+        return g->log_files.items[*slot - 1];
     struct log_file *f = ARENA_NEW(&g->arena, struct log_file);
     f->fd = -1;
     f->path = arena_str(&g->arena, path);
     *ARRAY_PUSH(&g->log_files, &g->arena) = f;
+    *slot = g->log_files.count;
     return f;
 }
 

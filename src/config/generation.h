@@ -43,6 +43,8 @@ struct generation {
     ARRAY(struct str) temp_folders;    /* made by the master, for the workers' user */
     struct cleanup *cleanups;
     void *http, *stream, *mail;        /* each engine's own root, NULL without its block */
+    /* For generation.c alone: places in log_files + 1, by the hash of the path. */
+    unsigned *log_slots, log_slot_count;
 };
 
 struct generation *generation_new(void);

@@ -3,25 +3,52 @@
  */
 #include "config/resolve.h"
 
-#include "config/reference.h"
+#include <limits.h>
 
-/* What is known of a block while its own lines are applied. */
+#include "config/reference.h"
+#include "config/types.h"
+
+/* A nested block that was found good and waits until its block's own lines are applied. */
+struct opening {
+    struct opening *next;
+    const struct node *node;
+    const struct directive *row;
+    const struct module *module;
+};
+
+/* A block while its own lines are applied. */
 struct applying {
     struct block *block;
-    const struct block *parent;
-    unsigned char *own;                /* by module: has its own copy in this block */
-    ARRAY(const struct node *) seen;   /* the first line of each row that was applied */
-    ARRAY(const struct directive *) rows;
+    struct opening **tail;
+    const struct block *parent;        /* NULL at the root */
+    unsigned first;                    /* in config.applied: where this block's rows begin */
+    bool blocks;                       /* a nested block stands before */
 };
 
 /* ---- mistakes ---- */
+
+/* Where a word that is a directive's name begins a new line, the line above is likely to lack its end.
+ * An empty text if there is no such word up to `last`. */
+static struct str missing_semicolon(struct setting *s, unsigned last)
+{
+    const struct word *w = s->node->words;
+
+    for (unsigned i = 1; i <= last && i < s->node->count; i++) {
+        if (w[i].line > w[i - 1].line && modules_contexts(w[i].text))
+            return arena_printf(&s->config->scratch, "is \";\" missing after \"%.*s\" in line %u?",
+                                STR_ARG(w[i - 1].text), w[i - 1].line);
+    }
+    return STR("");
+}
 
 static void tell(struct setting *s, enum log_level level, unsigned word, int error, struct str hint,
                  const char *format, va_list args)
 {
     struct str message = arena_vprintf(&s->config->scratch, format, args);
+    struct str guess = missing_semicolon(s, word);
 
-    diag_at(s->config->diag, level, s->config->tree, s->node, word, error, hint, message);
+    diag_at(s->config->diag, level, s->config->tree, s->node, word, error, guess.len ? guess : hint,
+            message);
 }
 
 bool setting_error(struct setting *s, unsigned word, const char *format, ...)
@@ -91,6 +118,11 @@ struct str setting_conf_path(struct setting *s, struct str path)
 
 /* ---- structs ---- */
 
+static bool owns(const struct applying *a, const struct module *m)
+{
+    return !a->parent || a->block->conf[m->index] != a->parent->conf[m->index];
+}
+
 /* The block's vector becomes its own, to put a struct of its own in. */
 static void own_vector(struct applying *a, struct arena *arena)
 {
@@ -100,15 +132,31 @@ static void own_vector(struct applying *a, struct arena *arena)
     memcpy(a->block->conf, a->parent->conf, modules_count() * sizeof(void *));
 }
 
-/* Fields that a block does not take over from its parent begin as they began at the root. */
+static const struct directive *next_reset(const struct directive *row)
+{
+    while (row->name && !((row->flags & NOT_INHERITED) && row->size))
+        row++;
+    return row->name ? row : NULL;
+}
+
+/* Fields that a block does not take over from its parent begin with the initial value. */
 static void reset_fields(struct config *c, const struct module *m, char *conf)
 {
-    const char *initial = c->generation->main->conf[m->index];
+    const char *initial = c->initial[m->index];
 
-    for (const struct directive *row = m->directives; row->name; row++) {
-        if ((row->flags & NOT_INHERITED) && row->size)
-            memcpy(conf + row->offset, initial + row->offset, row->size);
+    for (const struct directive *row = m->directives; (row = next_reset(row)) != NULL; row++)
+        memcpy(conf + row->offset, initial + row->offset, row->size);
+}
+
+static bool must_reset(struct config *c, const struct module *m, const char *conf)
+{
+    const char *initial = c->initial[m->index];
+
+    for (const struct directive *row = m->directives; (row = next_reset(row)) != NULL; row++) {
+        if (memcmp(conf + row->offset, initial + row->offset, row->size) != 0)
+            return true;
     }
+    return false;
 }
 
 static void *own_struct(struct config *c, struct applying *a, const struct module *m)
@@ -117,58 +165,102 @@ static void *own_struct(struct config *c, struct applying *a, const struct modul
 
     if (m->conf_size == 0)
         return NULL;
-    if (!a->own[m->index]) {
+    if (!owns(a, m)) {
         own_vector(a, arena);
         void *copy = arena_alloc(arena, m->conf_size);
         memcpy(copy, a->block->conf[m->index], m->conf_size);
-        reset_fields(c, m, copy);
+        if (m->resets)
+            reset_fields(c, m, copy);
         a->block->conf[m->index] = copy;
-        a->own[m->index] = 1;
     }
     return a->block->conf[m->index];
 }
 
+/* What the parent set for itself alone must not be seen here, even where the block sets nothing. */
+static void reset_structs(struct config *c, struct applying *a)
+{
+    for (unsigned i = 0; i < modules_count(); i++) {
+        const struct module *m = modules_at(i);
+        if (m->resets && m->conf_size && must_reset(c, m, a->parent->conf[i]))
+            own_struct(c, a, m);
+    }
+}
+
 /* ---- lines ---- */
+
+static const struct directive *find_row(const struct block *b, struct str name, struct module **m)
+{
+    if (b->context != IN_OTHER)
+        return modules_find(name, b->context, m);
+    *m = modules_at(b->module->index);
+    return modules_find_own(b->module, name);
+}
 
 static struct str where_allowed(struct config *c, struct str name)
 {
-    const struct directive *row = modules_find(name, ~0u, NULL);
     struct out o = out_growing(&c->scratch, 1024);
 
     out_printf(&o, "\"%.*s\" may stand in: ", STR_ARG(name));
-    reference_contexts(&o, row->contexts);
+    reference_contexts(&o, modules_contexts(name));
     return out_str_of(&o);
 }
 
-/* The known name that is nearest to a mistyped one, among those that may stand in `context`. */
-static struct str nearest(struct config *c, struct str name, unsigned context)
+/* The name nearest to a mistyped one among the rows of some contexts; NULL: none is near. */
+static const char *nearest(struct str name, unsigned contexts)
 {
     unsigned best = (unsigned)(name.len / 3) + 1;
-    struct str found = { NULL, 0 };
+    const char *found = NULL;
 
     for (unsigned i = 0; i < modules_count(); i++) {
         for (const struct directive *row = modules_at(i)->directives; row && row->name; row++) {
-            unsigned distance = row->contexts & context ? str_distance(name, str_of(row->name)) : 64;
+            unsigned distance = row->contexts & contexts ? str_distance(name, str_of(row->name)) : 64;
             if (distance < best) {
                 best = distance;
-                found = str_of(row->name);
+                found = row->name;
             }
         }
     }
-    return found.len ? arena_printf(&c->scratch, "did you mean \"%.*s\"?", STR_ARG(found))
-                     : STR("");
+    return found;
 }
 
-static void unknown(struct setting *s, unsigned context)
+static struct str did_you_mean(struct config *c, struct str name, unsigned context)
+{
+    const char *near = nearest(name, context);
+    struct out o = out_growing(&c->scratch, 1024);
+
+    if (!near)
+        near = nearest(name, ~context);
+    if (!near)
+        return STR("");
+    out_printf(&o, "did you mean \"%s\"?", near);
+    if (!(modules_contexts(str_of(near)) & context)) {
+        OUT_LITERAL(&o, "  It may stand in: ");
+        reference_contexts(&o, modules_contexts(str_of(near)));
+    }
+    return out_str_of(&o);
+}
+
+static void unknown(struct setting *s)
 {
     struct str name = s->node->words[0].text;
 
-    if (modules_find(name, ~0u, NULL))
+    if (modules_contexts(name))
         setting_error_hint(s, 0, where_allowed(s->config, name),
                            "\"%.*s\" directive is not allowed here", STR_ARG(name));
     else
-        setting_error_hint(s, 0, nearest(s->config, name, context), "unknown directive \"%.*s\"",
-                           STR_ARG(name));
+        setting_error_hint(s, 0, did_you_mean(s->config, name, s->block->context),
+                           "unknown directive \"%.*s\"", STR_ARG(name));
+}
+
+/* What a person should have written. */
+static struct str syntax(struct setting *s)
+{
+    const struct directive *row = s->row;
+    const char *args = row->syntax ? row->syntax : row->type ? row->type->name : "";
+    const char *end = row->open || (row->flags & FREE_BLOCK) ? "" : ";";
+
+    return arena_printf(&s->config->scratch, "syntax: %s%s%s%s", row->name, *args ? " " : "", args,
+                        end);
 }
 
 /* Number of arguments, block or not: what the row says of a line's form. */
@@ -180,38 +272,60 @@ static bool check_form(struct setting *s)
     bool wants_block = row->open || (row->flags & FREE_BLOCK);
 
     if (wants_block && !n->block)
-        return setting_error(s, 0, "directive \"%s\" has no opening \"{\"", row->name);
+        return setting_error_hint(s, 0, syntax(s), "directive \"%s\" has no opening \"{\"",
+                                  row->name);
     if (!wants_block && n->block)
-        return setting_error(s, 0, "directive \"%s\" is not terminated by \";\"", row->name);
+        return setting_error_hint(s, 0, syntax(s), "directive \"%s\" is not terminated by \";\"",
+                                  row->name);
     if (given >= row->args.min && (given <= row->args.max || row->args.max == ARGS_ANY))
         return true;
-    struct str hint = row->syntax
-        ? arena_printf(&s->config->scratch, "syntax: %s %s", row->name, row->syntax) : STR("");
-    return setting_error_hint(s, 0, hint, "invalid number of arguments in \"%s\" directive",
-                              row->name);
+    struct str guess = missing_semicolon(s, given);
+    return setting_error_hint(s, 0, guess.len ? guess : syntax(s),
+                              "invalid number of arguments in \"%s\" directive", row->name);
 }
 
-/* Notes that the row was applied; false if it was before and may not be again. */
-static bool first_time(struct setting *s, struct applying *a, bool *first)
+/* Notes that the row is applied; false if it was before and may not be again. */
+static bool first_time(struct setting *s, const struct applying *a, bool *first)
 {
-    struct arena *scratch = &s->config->scratch;
+    struct config *c = s->config;
+    unsigned i = a->first;
 
-    *first = true;
-    for (unsigned i = 0; i < a->rows.count; i++) {
-        if (a->rows.items[i] != s->row)
-            continue;
-        *first = false;
-        if (s->row->flags & REPEATS)
-            return true;
-        const struct node *n = a->seen.items[i];
-        struct str hint = arena_printf(scratch, "the first one stands in %.*s:%u",
-                                       STR_ARG(s->config->tree->files.items[n->file].path),
-                                       n->words[0].line);
-        return setting_error_hint(s, 0, hint, "\"%s\" directive is duplicate", s->row->name);
-    }
-    *ARRAY_PUSH(&a->rows, scratch) = s->row;
-    *ARRAY_PUSH(&a->seen, scratch) = s->node;
+    while (i < c->applied.count && c->applied.items[i].row != s->row)
+        i++;
+    *first = i == c->applied.count;
+    if (*first)
+        *ARRAY_PUSH(&c->applied, &c->scratch) = (struct applied){ s->row, s->node };
+    if (*first || (s->row->flags & REPEATS))
+        return true;
+    const struct node *n = c->applied.items[i].node;
+    const struct tree_file *f = &c->tree->files.items[n->file];
+    struct str hint = arena_printf(&c->scratch, "the first one stands in %.*s:%u", STR_ARG(f->path),
+                                   n->words[0].line);
+    return setting_error_hint(s, 0, hint, "\"%s\" directive is duplicate", s->row->name);
+}
+
+/* Of a row that is known: whether it may be written here, like this. */
+static bool check_line(struct setting *s, const struct applying *a, bool *first)
+{
+    if (!check_form(s) || !first_time(s, a, first))
+        return false;
+    if ((s->row->flags & EARLY) && a->blocks)
+        return setting_error_hint(s, 0, STR("it must stand before all blocks"),
+                                  "\"%s\" directive is specified too late", s->row->name);
+    if ((s->row->flags & DEPRECATED) && *first)
+        setting_warn(s, 0, "the \"%s\" directive is deprecated: %s", s->row->name, s->row->help);
     return true;
+}
+
+static void open_later(struct setting *s, struct applying *a)
+{
+    struct opening *o = ARENA_NEW(&s->config->scratch, struct opening);
+
+    *o = (struct opening){ .node = s->node, .row = s->row, .module = s->module };
+    *a->tail = o;
+    a->tail = &o->next;
+    if (s->row->size)
+        own_struct(s->config, a, s->module);
 }
 
 static void apply_line(struct config *c, struct applying *a, const struct node *n)
@@ -220,49 +334,56 @@ static void apply_line(struct config *c, struct applying *a, const struct node *
     struct module *m = NULL;
     bool first;
 
-    if (n->count == 0)
-        return;
-    s.row = modules_find(n->words[0].text, a->block->context, &m);
+    s.row = find_row(a->block, n->words[0].text, &m);
     if (!s.row) {
-        unknown(&s, a->block->context);
+        unknown(&s);
         return;
     }
     s.module = m;
-    if (!check_form(&s) || !first_time(&s, a, &first) || s.row->open)
+    if (!check_line(&s, a, &first))
         return;
-    s.conf = own_struct(c, a, m);
-    void *field = s.conf ? (char *)s.conf + s.row->offset : NULL;
+    if (s.row->open) {
+        open_later(&s, a);
+        return;
+    }
+    s.conf = s.row->type == &type_accepted ? a->block->conf[m->index] : own_struct(c, a, m);
+    char *field = s.conf ? (char *)s.conf + s.row->offset : NULL;
     if (first && (s.row->flags & REPEATS) && s.row->size)
         memset(field, 0, s.row->size);
     s.row->type->parse(&s, field);
 }
 
-/* Whether a block of `context` is where a module's rows begin. */
-static bool begins_in(const struct module *m, enum context context)
+/* Whether a module's rows begin in this block: they may stand here, and in none of those around. */
+static bool begins_in(const struct module *m, const struct block *b)
 {
-    static const unsigned main_level = IN_MAIN;
-    unsigned all = 0;
-
-    for (const struct directive *row = m->directives; row && row->name; row++)
-        all |= row->contexts;
-    if (all & main_level)
-        return context == IN_MAIN;
-    return (all & context) != 0 && (context == IN_HTTP || context == IN_STREAM ||
-                                    context == IN_MAIL || context == IN_EVENTS);
+    if (!(m->contexts & b->context) || (b->context == IN_OTHER && b->module != m))
+        return false;
+    for (b = b->parent; b; b = b->parent) {
+        if (m->contexts & b->context)
+            return false;
+    }
+    return true;
 }
 
-static void finish_modules(struct config *c, struct applying *a, const struct node *n)
+static const struct word root_word = { .text = STR_INIT("main") };
+static const struct node root_node = {
+    .words = (struct word *)(uintptr_t)&root_word, .count = 1, .file = UINT_MAX,
+};
+
+static void finish_modules(struct config *c, struct applying *a)
 {
     for (unsigned i = 0; i < modules_count(); i++) {
         struct module *m = modules_at(i);
+        struct setting s = { .config = c, .block = a->block, .module = m };
         if (!m->finish)
             continue;
-        if (begins_in(m, a->block->context))
+        bool copies = m->wants_copy && a->parent && m->wants_copy(a->parent->conf[i]);
+        if (begins_in(m, a->block) || copies)
             own_struct(c, a, m);
-        else if (!a->own[i])
+        else if (!a->parent || !owns(a, m))
             continue;
-        struct setting s = { .config = c, .block = a->block, .node = n, .module = m,
-                             .conf = a->block->conf[i] };
+        s.node = a->block->node ? a->block->node : &root_node;
+        s.conf = m->conf_size ? a->block->conf[i] : NULL;
         m->finish(&s, s.conf);
     }
 }
@@ -272,44 +393,43 @@ static const struct node *first_line(const struct block *b, const struct config 
     return b->node ? b->node->children : c->tree->top;
 }
 
-static void apply_block(struct config *c, struct applying *a)
+static void apply_block(struct config *c, struct block *b)
 {
-    static const struct word root_word = { .text = { "main", 4 } };
-    static const struct node root = { .words = (struct word *)(uintptr_t)&root_word, .count = 1,
-                                      .file = ~0u };
+    struct applying a = { .block = b, .parent = b->parent, .first = c->applied.count,
+                          .tail = &b->openings };
 
-    a->own = a->own ? a->own : ARENA_NEW_ARRAY(&c->scratch, unsigned char, modules_count());
-    for (const struct node *n = first_line(a->block, c); n; n = n->next)
-        apply_line(c, a, n);
-    finish_modules(c, a, a->block->node ? a->block->node : &root);
+    if (c->last)
+        c->last->next = b;
+    c->last = b;
+    if (a.parent)
+        reset_structs(c, &a);
+    for (const struct node *n = first_line(b, c); n; n = n->next) {
+        apply_line(c, &a, n);
+        a.blocks |= n->block;
+    }
+    c->applied.count = a.first;
+    finish_modules(c, &a);
 }
 
 /* Opens the blocks among a block's lines. */
 static void open_blocks(struct config *c, struct block *b)
 {
-    for (const struct node *n = first_line(b, c); n; n = n->next) {
-        struct setting s = { .config = c, .block = b, .node = n };
-        struct module *m = NULL;
-        if (!n->block || n->count == 0)
-            continue;
-        s.row = modules_find(n->words[0].text, b->context, &m);
-        if (!s.row || !s.row->open || n->count - 1 < s.row->args.min ||
-            (n->count - 1 > s.row->args.max && s.row->args.max != ARGS_ANY))
-            continue;                          /* told before */
-        s.module = m;
-        s.conf = m->conf_size ? b->conf[m->index] : NULL;
-        s.row->open(&s);
+    for (const struct opening *o = b->openings; o; o = o->next) {
+        struct setting s = { .config = c, .block = b, .node = o->node, .row = o->row,
+                             .module = o->module };
+        s.conf = o->module->conf_size ? b->conf[o->module->index] : NULL;
+        o->row->open(&s);
     }
+    b->openings = NULL;                        /* they do not outlive the load */
 }
 
 struct block *config_open(struct setting *s, enum context context, void *object)
 {
     struct block *b = ARENA_NEW(setting_arena(s), struct block);
-    struct applying a = { .block = b, .parent = s->block };
 
-    *b = (struct block){ .parent = s->block, .node = s->node, .context = context,
-                         .conf = s->block->conf, .object = object };
-    apply_block(s->config, &a);
+    *b = (struct block){ .parent = s->block, .node = s->node, .module = s->module,
+                         .context = context, .conf = s->block->conf, .object = object };
+    apply_block(s->config, b);
     return b;
 }
 
@@ -329,7 +449,7 @@ struct block *config_block(struct setting *s, enum context context, void *object
 /* ---- the root ---- */
 
 /* A struct of initial values: each row's text is parsed by the row's own type. */
-static void *initial_struct(struct config *c, struct block *root, struct module *m)
+static char *initial_struct(struct config *c, struct block *root, struct module *m)
 {
     char *conf = m->conf_size ? arena_zalloc(&c->generation->arena, m->conf_size) : NULL;
 
@@ -343,25 +463,37 @@ static void *initial_struct(struct config *c, struct block *root, struct module 
     return conf;
 }
 
+static struct block *root_block(struct config *c)
+{
+    struct arena *a = &c->generation->arena;
+    struct block *root = ARENA_NEW(a, struct block);
+
+    root->context = IN_MAIN;
+    root->conf = ARENA_NEW_ARRAY(a, void *, modules_count() + 1);
+    c->initial = ARENA_NEW_ARRAY(&c->scratch, void *, modules_count() + 1);
+    for (unsigned i = 0; i < modules_count(); i++) {
+        struct module *m = modules_at(i);
+        root->conf[i] = initial_struct(c, root, m);
+        if (!m->resets || !m->conf_size)
+            continue;
+        c->initial[i] = arena_alloc(&c->scratch, m->conf_size);
+        memcpy(c->initial[i], root->conf[i], m->conf_size);
+    }
+    return root;
+}
+
 struct generation *config_resolve(const struct tree *t, struct str prefix, struct str conf_prefix,
                                   struct diag *diag)
 {
     struct generation *g = generation_new();
     struct config c = { .generation = g, .tree = t, .diag = diag };
-    struct block *root = ARENA_NEW(&g->arena, struct block);
-    struct applying a = { .block = root, .parent = root };
 
+    arena_init(&c.scratch);
     c.prefix = arena_str(&g->arena, prefix);
     c.conf_prefix = arena_str(&g->arena, conf_prefix);
-    g->main = root;
-    root->context = IN_MAIN;
-    root->conf = ARENA_NEW_ARRAY(&g->arena, void *, modules_count() + 1);
-    for (unsigned i = 0; i < modules_count(); i++)
-        root->conf[i] = initial_struct(&c, root, modules_at(i));
-    a.own = arena_alloc(&c.scratch, modules_count() + 1);
-    memset(a.own, 1, modules_count() + 1);     /* the root's structs are its own */
-    apply_block(&c, &a);
-    open_blocks(&c, root);
+    g->main = root_block(&c);
+    apply_block(&c, g->main);
+    open_blocks(&c, g->main);
     arena_fini(&c.scratch);
     if (diag->errors == 0)
         return g;

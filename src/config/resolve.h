@@ -12,6 +12,12 @@
 #include "config/directive.h"
 #include "config/generation.h"
 
+/* A row that has been applied in a block, by its first line. */
+struct applied {
+    const struct directive *row;
+    const struct node *node;
+};
+
 /* A load under way. */
 struct config {
     struct generation *generation;
@@ -20,15 +26,22 @@ struct config {
     struct str prefix;                 /* folder that relative paths start from, with its slash */
     struct str conf_prefix;            /* folder of the configuration file, with its slash */
     struct arena scratch;              /* until the load ends */
+    /* For resolve.c alone: */
+    ARRAY(struct applied) applied;     /* in the blocks whose own lines are being applied */
+    void **initial;                    /* by module: initial values, where some are NOT_INHERITED */
+    struct block *last;                /* of the list of blocks */
 };
 
 struct block {
     const struct block *parent;        /* NULL at the root */
     const struct node *node;           /* NULL at the root */
+    const struct module *module;       /* whose row opened it; NULL at the root */
     enum context context;
     void **conf;                       /* by module index; may be the parent's own vector */
     void *object;                      /* what open() made of it: a server, a location */
     void *variables;                   /* the script floor's: config_set_variables() */
+    struct block *next;                /* in the order in which they are opened, from the root on */
+    struct opening *openings;          /* resolve.c's: blocks in it that are still to be opened */
 };
 
 /* One line being applied. */
@@ -43,11 +56,15 @@ struct setting {
 
 /* The modules of this program, the order of rows' blocks and of finish(); sets their indexes. */
 void modules_init(struct module *const *list);     /* ended by NULL */
-bool modules_add(struct module *m);                /* load_module; false: one of that name is there */
+bool modules_add(struct module *m);                /* load_module; false: it is there, or too many */
 unsigned modules_count(void);
 struct module *modules_at(unsigned index);
-/* The row of that name in a context, and its module; NULL if there is none. */
+/* The row of that name in a context, and its module (which may be NULL if nobody asks); NULL if there
+ * is none.  In a block of IN_OTHER only rows of its own module count: modules_find_own(). */
 const struct directive *modules_find(struct str name, unsigned contexts, struct module **module);
+const struct directive *modules_find_own(const struct module *m, struct str name);
+/* All contexts that a row of that name may stand in; 0: there is none. */
+unsigned modules_contexts(struct str name);
 
 /*
  * Resolves the whole tree into a new generation with one reference.  NULL if there were errors (all of

@@ -20,7 +20,7 @@ struct word {
 /* A line `name args ;` or a block `name args { ... }`. */
 struct node {
     struct word *words;    /* words[0] is the name */
-    unsigned count;
+    unsigned count;        /* at least 1 */
     unsigned file;         /* index into tree.files */
     bool block;
     struct node *parent;   /* NULL at the top */
@@ -31,6 +31,8 @@ struct node {
 struct tree_file {
     struct str path;       /* as messages name it */
     struct str text;       /* as read; empty in a tree that came out of a bundle */
+    uint32_t hash;         /* of the path */
+    bool command_line;     /* not a file, but the text of -g */
 };
 
 struct tree {
@@ -40,9 +42,11 @@ struct tree {
 };
 
 enum {
-    TREE_MAX_LINE = 1 << 20,
-    TREE_MAX_FILES = 10000,
-    TREE_MAX_DEPTH = 100,
+    TREE_MAX_LINE = 1 << 20,           /* bytes of a word, and of all words of a line */
+    TREE_MAX_FILES = 10000,            /* different ones; each is kept once */
+    TREE_MAX_INCLUDES = 1000000,
+    TREE_MAX_SIZE = 256 << 20,         /* bytes of a file */
+    TREE_MAX_DEPTH = 100,              /* of blocks, and of includes */
 };
 
 /*

@@ -3,21 +3,22 @@
  */
 #include "config/types.h"
 
+#include <limits.h>
+
 #include "config/resolve.h"
 
 /* ---- readings ---- */
 
-/* Digits and at most one unit; the value in units of 1. */
+/* Digits and at most one unit of "k", "m", "g": 1024 of the one before. */
 static bool parse_scaled(struct str s, const char *units, uint64_t max, uint64_t *value)
 {
     unsigned shift = 0;
-    const char *unit;
 
     if (s.len && !char_is_digit(s.data[s.len - 1])) {
-        unit = strchr(units, char_lower(s.data[s.len - 1]));
-        if (!unit)
+        ptrdiff_t unit = str_index(str_of(units), char_lower(s.data[s.len - 1]));
+        if (unit < 0)
             return false;
-        shift = 10u * (unsigned)(unit - units + 1);
+        shift = 10u * (unsigned)(unit + 1);
         s.len--;
     }
     if (!str_to_u64(s, value) || *value > max >> shift)
@@ -68,32 +69,48 @@ static size_t digits_of(struct str s)
     return n;
 }
 
-/* 1h30m, "1h 30m", 90, 10ms. */
+/* How long the name of a unit is. */
+static size_t unit_of(struct str s)
+{
+    size_t n = 0;
+
+    while (n < s.len && !char_is_digit(s.data[n]) && s.data[n] != ' ')
+        n++;
+    return n;
+}
+
+/* Takes "30m " off the front of a time.  Units go down, *next is the largest that may come now. */
+static bool take_part(struct str *s, unsigned *next, uint64_t *total)
+{
+    size_t digits = digits_of(*s);
+    uint64_t n;
+
+    if (!str_to_u64(str_first(*s, digits), &n))
+        return false;
+    *s = str_from(*s, digits);
+    size_t len = unit_of(*s);
+    struct str unit = len ? str_first(*s, len) : STR("s");
+    *s = str_trim(str_from(*s, len));
+    unsigned i = *next;
+    while (i < UNITS && !str_eq(unit, str_of(time_units[i].name)))
+        i++;
+    if (i == UNITS || n > (INT64_MAX / 2 - *total) / time_units[i].ms)
+        return false;
+    *total += n * time_units[i].ms;
+    *next = i + 1;
+    return true;
+}
+
 bool parse_time(struct str s, uint64_t *ms)
 {
-    unsigned least = 0;                        /* units above this one have been used */
-    uint64_t total = 0, n;
+    unsigned next = 0;
+    uint64_t total = 0;
 
     if (s.len == 0)
         return false;
     while (s.len) {
-        size_t digits = digits_of(s);
-        struct str unit;
-        if (!str_to_u64(str_first(s, digits), &n))
+        if (!take_part(&s, &next, &total))
             return false;
-        s = str_from(s, digits);
-        size_t len = 0;
-        while (len < s.len && !char_is_digit(s.data[len]) && s.data[len] != ' ')
-            len++;
-        unit = len ? str_first(s, len) : STR("s");
-        s = str_trim(str_from(s, len));
-        unsigned i = least;
-        while (i < UNITS && !str_eq(unit, str_of(time_units[i].name)))
-            i++;
-        if (i == UNITS || n > (INT64_MAX / 2 - total) / time_units[i].ms)
-            return false;
-        total += n * time_units[i].ms;
-        least = i + 1;
     }
     *ms = total;
     return true;
@@ -103,7 +120,7 @@ bool parse_seconds(struct str s, time_t *seconds)
 {
     uint64_t ms;
 
-    if (!parse_time(s, &ms) || ms % 1000)
+    if (str_ends(s, STR("ms")) || !parse_time(s, &ms))
         return false;
     *seconds = (time_t)(ms / 1000);
     return true;
@@ -126,38 +143,92 @@ bool parse_enum(struct str s, const struct name_value *names, unsigned *value)
     return false;
 }
 
+/* No "g": not every size may be written with it. */
 void print_size(struct out *o, uint64_t value)
 {
-    static const char units[] = "kmg";
+    static const char units[] = "km";
     unsigned i = 0;
 
-    if (value == 0 || value % 1024) {
-        out_uint(o, value);
-        return;
-    }
-    for (value /= 1024; value % 1024 == 0 && i < 1; i++)
+    while (units[i] && value && value % 1024 == 0) {
         value /= 1024;
+        i++;
+    }
     out_uint(o, value);
-    out_char(o, units[i]);
+    if (i)
+        out_char(o, units[i - 1]);
 }
 
+/* In one unit, the largest that leaves no rest; years and months are none that others fit into. */
 void print_time(struct out *o, uint64_t ms)
 {
-    if (ms == 0) {
-        out_char(o, '0');
+    enum { DAYS = 3 };
+    unsigned i = DAYS;
+
+    while (i + 1 < UNITS && ms % time_units[i].ms)
+        i++;
+    out_uint(o, ms / time_units[i].ms);
+    if (ms)
+        out_str(o, str_of(time_units[i].name));
+}
+
+/* Whether a reader would take the text apart, or for something else, if it stood there as it is. */
+static bool must_quote(struct str s)
+{
+    if (s.len == 0 || strchr("\"'#}", s.data[0]))
+        return true;
+    for (size_t i = 0; i < s.len; i++) {
+        if ((unsigned char)s.data[i] <= ' ' || s.data[i] == ';' || s.data[i] == '{' ||
+            s.data[i] == '\\')
+            return true;
+    }
+    return false;
+}
+
+/* The letter that stands for a character behind a backslash; '\0': it needs none.  A backslash itself does
+ * only where what follows would make an escape of it. */
+static char escape_of(struct str s, size_t i)
+{
+    switch (s.data[i]) {
+    case '\t':
+        return 't';
+    case '\r':
+        return 'r';
+    case '\n':
+        return 'n';
+    case '"':
+        return '"';
+    case '\\':
+        return i + 1 == s.len || strchr("trn\"'\\", s.data[i + 1]) ? '\\' : '\0';
+    default:
+        return '\0';
+    }
+}
+
+void print_word(struct out *o, struct str s)
+{
+    if (!must_quote(s)) {
+        out_str(o, s);
         return;
     }
-    /* Years and months are not exact numbers of what is below them: begin with days. */
-    for (unsigned i = 3; i < UNITS; i++) {
-        if (ms >= time_units[i].ms) {
-            out_uint(o, ms / time_units[i].ms);
-            out_str(o, str_of(time_units[i].name));
-            ms %= time_units[i].ms;
-        }
+    out_char(o, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        char letter = escape_of(s, i);
+        if (letter)
+            out_char(o, '\\');
+        out_char(o, letter ? letter : s.data[i]);
     }
+    out_char(o, '"');
 }
 
 /* ---- types ---- */
+
+/* "x" directive invalid value: nginx's words for what is no number, size or time. */
+static bool invalid(struct setting *s, const char *what)
+{
+    struct str expected = arena_printf(&s->config->scratch, "expected: %s", s->row->type->expected);
+
+    return setting_error_hint(s, 1, expected, "\"%s\" directive %s", s->row->name, what);
+}
 
 static bool type_parse_flag(struct setting *s, void *field)
 {
@@ -178,12 +249,10 @@ static bool type_parse_number(struct setting *s, void *field)
     const struct number_range *range = s->row->data;
     unsigned n;
 
-    if (!str_to_uint(setting_arg(s, 1), UINT32_MAX, &n))
-        return setting_error(s, 1, "invalid number \"%.*s\" in \"%s\" directive",
-                             STR_ARG(setting_arg(s, 1)), s->row->name);
+    if (!str_to_uint(setting_arg(s, 1), UINT_MAX, &n))
+        return invalid(s, "invalid number");
     if (range && (n < range->min || n > range->max))
-        return setting_error(s, 1, "value \"%u\" of \"%s\" must be between %u and %u", n,
-                             s->row->name, range->min, range->max);
+        return setting_error(s, 1, "value must be between %u and %u", range->min, range->max);
     *(unsigned *)field = n;
     return true;
 }
@@ -196,7 +265,7 @@ static void type_print_number(const struct directive *row, const void *field, st
 
 static bool type_parse_size(struct setting *s, void *field)
 {
-    return parse_size(setting_arg(s, 1), field) || setting_invalid(s, 1);
+    return parse_size(setting_arg(s, 1), field) || invalid(s, "invalid value");
 }
 
 static void type_print_size(const struct directive *row, const void *field, struct out *o)
@@ -207,18 +276,18 @@ static void type_print_size(const struct directive *row, const void *field, stru
 
 static bool type_parse_offset(struct setting *s, void *field)
 {
-    return parse_offset(setting_arg(s, 1), field) || setting_invalid(s, 1);
+    return parse_offset(setting_arg(s, 1), field) || invalid(s, "invalid value");
 }
 
 static void type_print_offset(const struct directive *row, const void *field, struct out *o)
 {
     (void)row;
-    print_size(o, (uint64_t) * (const int64_t *)field);
+    print_size(o, (uint64_t)*(const int64_t *)field);
 }
 
 static bool type_parse_time(struct setting *s, void *field)
 {
-    return parse_time(setting_arg(s, 1), field) || setting_invalid(s, 1);
+    return parse_time(setting_arg(s, 1), field) || invalid(s, "invalid value");
 }
 
 static void type_print_time(const struct directive *row, const void *field, struct out *o)
@@ -229,13 +298,13 @@ static void type_print_time(const struct directive *row, const void *field, stru
 
 static bool type_parse_seconds(struct setting *s, void *field)
 {
-    return parse_seconds(setting_arg(s, 1), field) || setting_invalid(s, 1);
+    return parse_seconds(setting_arg(s, 1), field) || invalid(s, "invalid value");
 }
 
 static void type_print_seconds(const struct directive *row, const void *field, struct out *o)
 {
     (void)row;
-    print_time(o, (uint64_t) * (const time_t *)field * 1000);
+    print_time(o, (uint64_t)*(const time_t *)field * 1000);
 }
 
 /* The names of an enum, for messages. */
@@ -243,7 +312,7 @@ static struct str names_of(struct setting *s)
 {
     struct out o = out_growing(&s->config->scratch, 4096);
 
-    OUT_LITERAL(&o, "expected one of:");
+    OUT_LITERAL(&o, "expected: one of");
     for (const struct name_value *n = s->row->data; n->name; n++)
         out_printf(&o, " %s", n->name);
     return out_str_of(&o);
@@ -252,8 +321,8 @@ static struct str names_of(struct setting *s)
 static bool parse_name(struct setting *s, unsigned word, unsigned *value)
 {
     return parse_enum(setting_arg(s, word), s->row->data, value) ||
-           setting_error_hint(s, word, names_of(s), "invalid value \"%.*s\" in \"%s\" directive",
-                              STR_ARG(setting_arg(s, word)), s->row->name);
+           setting_error_hint(s, word, names_of(s), "invalid value \"%.*s\"",
+                              STR_ARG(setting_arg(s, word)));
 }
 
 static bool type_parse_enum(struct setting *s, void *field)
@@ -312,7 +381,7 @@ static bool type_parse_str(struct setting *s, void *field)
 static void type_print_str(const struct directive *row, const void *field, struct out *o)
 {
     (void)row;
-    out_str(o, *(const struct str *)field);
+    print_word(o, *(const struct str *)field);
 }
 
 static bool type_parse_strings(struct setting *s, void *field)
@@ -331,8 +400,11 @@ static void type_print_strings(const struct directive *row, const void *field, s
     const struct strings *list = field;
 
     (void)row;
-    for (unsigned i = 0; i < list->count; i++)
-        out_printf(o, i ? " %.*s" : "%.*s", STR_ARG(list->items[i]));
+    for (unsigned i = 0; i < list->count; i++) {
+        if (i)
+            out_char(o, ' ');
+        print_word(o, list->items[i]);
+    }
 }
 
 static bool type_parse_path(struct setting *s, void *field)
@@ -351,9 +423,10 @@ static bool type_parse_bufs(struct setting *s, void *field)
 {
     struct bufs *b = field;
 
-    if (!str_to_uint(setting_arg(s, 1), 1 << 20, &b->count) || b->count == 0)
-        return setting_invalid(s, 1);
-    return (parse_size(setting_arg(s, 2), &b->size) && b->size > 0) || setting_invalid(s, 2);
+    if (!str_to_uint(setting_arg(s, 1), 1 << 20, &b->count) || b->count == 0 ||
+        !parse_size(setting_arg(s, 2), &b->size) || b->size == 0)
+        return invalid(s, "invalid value");
+    return true;
 }
 
 static void type_print_bufs(const struct directive *row, const void *field, struct out *o)
@@ -397,6 +470,6 @@ const struct type type_strings = { "string ...", "texts", type_parse_strings,
                                    type_print_strings };
 const struct type type_path = { "path", "a path", type_parse_path, type_print_str };
 const struct type type_conf_path = { "path", "a path", type_parse_conf_path, type_print_str };
-const struct type type_bufs = { "number size", "a number and a size", type_parse_bufs,
+const struct type type_bufs = { "number size", "a number and a size, such as 4 8k", type_parse_bufs,
                                 type_print_bufs };
 const struct type type_accepted = { "", "anything", type_parse_accepted, type_print_accepted };

@@ -13,8 +13,8 @@ extern const struct type type_flag;        /* bool: on | off */
 extern const struct type type_number;      /* unsigned; .data may be a struct number_range */
 extern const struct type type_size;        /* size_t: 10, 8k, 1m */
 extern const struct type type_offset;      /* int64_t: as size, and 1g */
-extern const struct type type_time;        /* uint64_t, milliseconds: 10ms 5s 1h 30m, 1d 2w 1M 1y; plain seconds */
-extern const struct type type_seconds;     /* time_t, seconds: the same texts without ms */
+extern const struct type type_time;        /* uint64_t, milliseconds: 10ms 5s 1h30m 1M; plain seconds */
+extern const struct type type_seconds;     /* time_t, seconds: the same texts without "ms" */
 extern const struct type type_enum;        /* unsigned; .data is a struct name_value list */
 extern const struct type type_bitmask;     /* unsigned; .data is a struct name_value list; several words */
 extern const struct type type_str;         /* struct str, one word */
@@ -52,5 +52,7 @@ bool parse_flag(struct str s, bool *value);
 bool parse_enum(struct str s, const struct name_value *names, unsigned *value);
 void print_size(struct out *o, uint64_t value);
 void print_time(struct out *o, uint64_t ms);
+/* A text as one word of a configuration: quoted and escaped where it must be. */
+void print_word(struct out *o, struct str s);
 
 #endif

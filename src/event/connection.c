@@ -242,41 +242,69 @@ unsigned connection_drain_idle(unsigned most)
     return asked;
 }
 
-/* `from` goes over to `todo` first: a call may close its neighbours as well as itself. */
-static void take_all(struct list *from, struct list *todo)
-{
-    struct list *node;
+/* Which of all connections; what is NULL is not asked for. */
+struct choice {
+    const void *origin, *pin;
+};
 
-    while ((node = list_pop(from)))
-        list_push(todo, node);
+static bool is_chosen(const struct connection *c, const struct choice *choice)
+{
+    const struct connection_kind *k = c->kind;
+
+    if (choice->origin && !(k->origin && k->origin(c) == choice->origin))
+        return false;
+    return !choice->pin || (k->pin && k->pin(c) == choice->pin);
 }
 
-static void for_all(bool abort)
+/* The list is emptied first: a call may close a connection's neighbours as well as itself. */
+static unsigned for_each(struct list *all, const struct choice *choice, bool abort)
 {
     struct list todo, *node;
+    unsigned chosen = 0;
 
     list_init(&todo);
-    take_all(&idle, &todo);
-    take_all(&busy, &todo);
+    while ((node = list_pop(all)))
+        list_push(&todo, node);
     while ((node = list_pop(&todo))) {
         struct connection *c = CONTAINER(node, struct connection, link);
 
-        list_push(&busy, node);
+        list_push(all, node);
+        if (!is_chosen(c, choice))
+            continue;
+        chosen++;
         if (abort)
             c->kind->abort(c);
         else
             c->kind->drain(c);
     }
+    return chosen;
+}
+
+static unsigned for_all(struct choice choice, bool abort)
+{
+    unsigned chosen = for_each(&idle, &choice, abort);
+
+    return chosen + for_each(&busy, &choice, abort);
 }
 
 void connection_drain_all(void)
 {
-    for_all(false);
+    for_all((struct choice){ 0 }, false);
+}
+
+void connection_drain_from(const void *origin)
+{
+    for_all((struct choice){ .origin = origin }, false);
 }
 
 void connection_abort_all(void)
 {
-    for_all(true);
+    for_all((struct choice){ 0 }, true);
+}
+
+unsigned connection_abort_pinning(const void *pin)
+{
+    return for_all((struct choice){ .pin = pin }, true);
 }
 
 /* ---- the plain transport ---- */

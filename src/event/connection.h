@@ -45,6 +45,10 @@ struct connection_kind {
     void (*drain)(struct connection *c);
     /* The bound of the wait is over (worker_shutdown_timeout), or memory is short: close now. */
     void (*abort)(struct connection *c);
+    /* What it came through (a listener), and what it keeps alive (a generation); each function may
+     * be NULL, and give NULL. */
+    const void *(*origin)(const struct connection *c);
+    const void *(*pin)(const struct connection *c);
 };
 
 struct connection {
@@ -77,6 +81,10 @@ void connection_set_idle(struct connection *c, bool idle);
 unsigned connection_drain_idle(unsigned count);
 /* Calls drain() or abort() of every connection. */
 void connection_drain_all(void);
+/* drain() of those that came through `origin`. */
+void connection_drain_from(const void *origin);
+/* abort() of those that keep `pin` alive: how many. */
+unsigned connection_abort_pinning(const void *pin);
 void connection_abort_all(void);
 
 /* Shared by every process: numbers of connections; given by the master before it forks. */

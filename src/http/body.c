@@ -8,6 +8,8 @@
 #include "http/core.h"
 #include "http/temp_file.h"
 
+enum { READS_A_TURN = 16 };            /* of a body that is read away, before others get their turn */
+
 /* A body that is being read. */
 struct reading {
     struct body body;                  /* first: r->body points at it */
@@ -27,16 +29,21 @@ int body_check_length(struct request *r)
     return STATUS_CONTENT_TOO_LARGE;
 }
 
-/* The client waits for leave to send its body (RFC 9110 section 10.1.1). */
-static void answer_expectation(struct request *r)
+bool body_awaits_leave(const struct request *r)
 {
     struct str expect = headers_value(&r->headers, HEADER_EXPECT);
 
-    if (r->flags.expect_tested)
-        return;
-    r->flags.expect_tested = true;
-    if (expect.data && str_eq_nocase(expect, STR("100-continue")))
+    return expect.data && !r->flags.expect_tested && r->version == VERSION_11 &&
+           (r->content_length > 0 || r->chunked_body) &&
+           str_eq_nocase(expect, STR("100-continue"));
+}
+
+/* RFC 9110 section 10.1.1. */
+static void give_leave(struct request *r)
+{
+    if (body_awaits_leave(r))
         r->wire->interim(r, STATUS_CONTINUE, NULL);
+    r->flags.expect_tested = true;
 }
 
 static struct reading *start(struct request *r)
@@ -84,7 +91,7 @@ static int finish(struct request *r, struct reading *b, bool force_file)
     bool in_file = force_file || b->body.file >= 0 ||
                    core_conf(r->conf)->client_body_in_file_only != BODY_IN_FILE_OFF;
 
-    timer_cancel(&r->client->connection.timer);
+    client_wait_no_more(r->client);
     if (in_file && (b->body.length > 0 || force_file)) {
         int status = spool(r, b);
         if (status)
@@ -103,7 +110,7 @@ static int read_some(struct request *r, struct reading *b, bool *end)
 
     *end = n == 0;
     if (n == IO_AGAIN) {
-        timer_set(&r->client->connection.timer, conf->client_body_timeout);
+        client_wait(r->client, conf->client_body_timeout);
         return STEP_WAIT;
     }
     if (n == IO_ERROR) {
@@ -127,7 +134,6 @@ static bool body_timed_out(struct request *r)
 {
     if (!r->client->timed_out)
         return false;
-    r->client->timed_out = false;
     request_log(r, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while sending the request's body");
     return true;
 }
@@ -169,7 +175,7 @@ int body_read(struct request *r, bool force_file)
             b->body.complete = true;
             return STEP_NEXT;
         }
-        answer_expectation(r);
+        give_leave(r);
     }
     int result = read_on(r, b, force_file);
     if (result > 0)
@@ -177,38 +183,44 @@ int body_read(struct request *r, bool force_file)
     return result;
 }
 
-void body_discard(struct request *r)
+int body_drain(struct request *r)
 {
-    if (!r->body && (r->content_length > 0 || r->chunked_body))
-        answer_expectation(r);
+    int64_t max = core_conf(r->conf)->client_max_body_size;
+    char waste[16384];
+
+    for (unsigned i = 0; i < READS_A_TURN; i++) {
+        ssize_t n = r->wire->read_body(r, waste, sizeof waste);
+        if (n == 0)
+            return STEP_NEXT;
+        if (n == IO_AGAIN)
+            return STEP_WAIT;
+        if (n < 0)
+            return n == IO_ERROR ? STEP_ABORT : (int)-n;
+        r->discarded += (uint64_t)n;
+        if (r->chunked_body && max && r->discarded > (uint64_t)max)
+            return STATUS_CONTENT_TOO_LARGE;
+    }
+    request_wake(r);
+    return STEP_WAIT;
 }
 
-int body_drain(struct request *r)
+int body_finish(struct request *r)
 {
     const struct core_conf *conf = core_conf(r->conf);
     struct client *c = r->client;
-    char waste[4096];
-    ssize_t n;
+    uint64_t now = clock_ms();
 
-    if (c->timed_out) {
-        c->timed_out = false;
+    if (c->timed_out)
         return STEP_ABORT;
-    }
-    if (!r->flags.discard_body) {
-        r->flags.discard_body = true;
-        c->bound_ms = clock_ms() + conf->lingering_time;
-    }
-    while ((n = r->wire->read_body(r, waste, sizeof waste)) > 0) {
-        if (clock_ms() >= c->bound_ms)
-            return STEP_ABORT;
-    }
-    if (n == 0)
-        return STEP_NEXT;
-    /* A client that waits for a leave that it did not get may never send its body. */
-    bool waits = headers_value(&r->headers, HEADER_EXPECT).data && !r->flags.expect_tested;
-    if (n != IO_AGAIN || waits)
+    int result = body_drain(r);
+    if (result != STEP_WAIT)
+        return result;
+    if (c->bound_ms == 0)
+        c->bound_ms = now + conf->lingering_time;
+    if (now >= c->bound_ms)
         return STEP_ABORT;
-    timer_set(&c->connection.timer, conf->lingering_timeout);
+    uint64_t left = c->bound_ms - now;
+    client_wait(c, left < conf->lingering_timeout ? left : conf->lingering_timeout);
     return STEP_WAIT;
 }
 

@@ -13,7 +13,6 @@ struct body {
     struct str file_path;              /* empty for an unlinked one */
     uint64_t length;                   /* bytes read so far */
     bool complete;
-    bool discarding;
     int status;                        /* an error that was given: it is given again */
 };
 
@@ -23,10 +22,14 @@ struct body {
  * `force_file`: into a file whatever its size.
  */
 int body_read(struct request *r, bool force_file);
-/* A content handler that has no use for the body says so: its bytes are read away after the response. */
-void body_discard(struct request *r);
-/* Reads away what has come: STEP_NEXT when the body is at its end, STEP_WAIT, STEP_ABORT. */
+/* Whether the client waits for a 100 (Continue) that it has not got: after any other response it may send
+ * its body or not, and nobody knows. */
+bool body_awaits_leave(const struct request *r);
+/* Reads away what has come of a body that nobody wants: STEP_NEXT when it is at its end, STEP_WAIT (no timer
+ * is set), STEP_ABORT where the client has gone, or a status: it is malformed or too large. */
 int body_drain(struct request *r);
+/* The same, after the response: as long as lingering_time and lingering_timeout allow. */
+int body_finish(struct request *r);
 /* Checks the announced length against client_max_body_size: 0 or 413. */
 int body_check_length(struct request *r);
 /* A source of the body that was read, from its start; may be taken more than once. */

@@ -6,16 +6,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/stats.h"
 #include "config/error_log.h"
 #include "http/buffer.h"
 #include "http/core.h"
 #include "http/request.h"
 #include "http/v1/v1.h"
+#include "net/proxy_protocol.h"
 
 /* How many requests and reads a client may have in one turn before others get theirs. */
 enum { MAX_STEPS = 64 };
@@ -38,13 +41,38 @@ static void client_on_timeout(struct timer *t);
 static void client_drain(struct connection *connection);
 static void client_abort(struct connection *connection);
 
+static const void *client_origin(const struct connection *connection)
+{
+    return ((const struct client *)connection)->listener;
+}
+
+static const void *client_pin(const struct connection *connection)
+{
+    const struct client *c = (const struct client *)connection;
+
+    return c->request ? c->request->generation : NULL;
+}
+
 static const struct connection_kind client_kind = {
-    "client", sizeof(struct client), client_drain, client_abort,
+    "client", sizeof(struct client), client_drain, client_abort, client_origin, client_pin,
+};
+
+/* What a client in each state is counted as. */
+static const enum stat counted_as[CLIENT_STATES] = {
+    [CLIENT_PREFACE] = STAT_READING,
+    [CLIENT_HANDSHAKE] = STAT_READING,
+    [CLIENT_IDLE] = STAT_WAITING,
+    [CLIENT_HEAD] = STAT_READING,
+    [CLIENT_REQUEST] = STAT_WRITING,
+    [CLIENT_LINGER] = STAT_WRITING,
 };
 
 void client_set_state(struct client *c, enum client_state state)
 {
     assert(edges[c->state] & EDGE(state));
+    stats_add(counted_as[c->state], -1);
+    if (state != CLIENT_CLOSED)
+        stats_add(counted_as[state], 1);
     c->state = (uint8_t)state;
 }
 
@@ -59,43 +87,99 @@ static void **client_conf(const struct client *c)
     return client_listen(c)->default_server->root.conf;
 }
 
-void client_close(struct client *c)
+static void client_let_go(struct client *c)
 {
     client_set_state(c, CLIENT_CLOSED);
     if (c->in) {
         buffer_free(c->in);
         c->in = NULL;
     }
+    free(c->proxied);
+    c->proxied = NULL;
     listener_connection_closed(c->listener);
+}
+
+void client_close(struct client *c)
+{
+    client_let_go(c);
     connection_close(&c->connection);
 }
 
-/* Closes, or resets where the peer was too slow and reset_timedout_connection is on. */
-static void close_timed_out(struct client *c, const struct core_conf *conf)
+static void client_reset(struct client *c)
 {
-    if (conf->reset_timedout_connection) {
-        struct linger reset = { 1, 0 };
-        setsockopt(c->connection.watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
-    client_close(c);
+    client_let_go(c);
+    connection_reset(&c->connection);
 }
 
-/* Reads away what comes: true when the client is closed. */
-static bool client_linger(struct client *c)
+/* Waits for more to read away: false when the client is closed. */
+static bool linger_on(struct client *c)
 {
-    char waste[4096];
-    ssize_t n;
+    uint64_t now = clock_ms(), wait = core_conf(client_conf(c))->lingering_timeout;
 
-    while ((n = client_recv(c, waste, sizeof waste)) > 0) {
-        if (clock_ms() >= c->bound_ms)
-            break;
-    }
-    if (n == IO_AGAIN) {
-        uint64_t left = c->bound_ms - clock_ms(), wait = core_conf(client_conf(c))->lingering_timeout;
-        timer_set(&c->connection.timer, left < wait ? left : wait);
+    if (now >= c->bound_ms) {
+        client_close(c);
         return false;
     }
+    timer_set(&c->connection.timer, c->bound_ms - now < wait ? c->bound_ms - now : wait);
+    return true;
+}
+
+/* Reads away some of what comes: true when there may be more. */
+static bool client_linger(struct client *c)
+{
+    char waste[16384];
+    ssize_t n = client_recv(c, waste, sizeof waste);
+
+    if (n == IO_AGAIN) {
+        linger_on(c);
+        return false;
+    }
+    if (n > 0)
+        return clock_ms() < c->bound_ms || linger_on(c);
     client_close(c);
+    return false;
+}
+
+/* A PROXY header that is no good, or the end before its end. */
+static bool preface_broken(struct client *c, struct str text)
+{
+    if (text.len)
+        client_log(c, LOG_LEVEL_ERROR, 0, "broken header: \"%.*s\"",
+                   STR_ARG(str_first(text, text.len < 128 ? text.len : 128)));
+    client_close(c);
+    return false;
+}
+
+/* More of the PROXY header that this listener's clients begin with.  Not a byte behind it is taken: what
+ * follows may be for TLS.  true: something has moved. */
+static bool client_preface(struct client *c)
+{
+    struct connection *connection = &c->connection;
+    struct proxy_header header;
+    size_t used = 0;
+
+    if (!(connection->watch.ready & READY_READ))
+        return false;
+    if (!c->in && !(c->in = buffer_new(BUFFER_SIZE)))
+        return preface_broken(c, STR(""));
+    struct buffer *b = c->in;
+    ssize_t n = recv(connection->watch.fd, b->end, buffer_room(b), MSG_PEEK);
+    if (n < 0 && errno == EAGAIN) {
+        connection->watch.ready &= (uint8_t)~READY_READ;
+        return false;
+    }
+    struct str text = { b->data, buffer_len(b) + (n > 0 ? (size_t)n : 0) };
+    enum proxy_result result = n > 0 ? proxy_protocol_parse(text, &header, &used) : PROXY_BAD;
+    if (result == PROXY_BAD || (result == PROXY_MORE && (size_t)n == buffer_room(b)))
+        return preface_broken(c, text);
+    b->end += client_recv(c, b->end, result == PROXY_MORE ? (size_t)n : used - buffer_len(b));
+    if (result == PROXY_MORE)
+        return true;
+    if (header.proxied && !(c->proxied = proxy_protocol_new(&header)))
+        return preface_broken(c, STR(""));
+    buffer_free(b);
+    c->in = NULL;
+    client_set_state(c, CLIENT_IDLE);
     return true;
 }
 
@@ -115,6 +199,8 @@ static void client_run(struct client *c)
             moved = client_linger(c);
             break;
         case CLIENT_PREFACE:
+            moved = client_preface(c);
+            break;
         case CLIENT_HANDSHAKE:
         case CLIENT_CLOSED:
         case CLIENT_STATES:
@@ -144,23 +230,21 @@ static void client_on_timeout(struct timer *t)
 
     switch ((enum client_state)c->state) {
     case CLIENT_REQUEST:                       /* the request says what it was waiting for */
+        if (!c->waits)
+            break;
+        c->waits = false;
         c->timed_out = true;
         client_run(c);
         break;
     case CLIENT_HEAD:
+        c->timed_out = true;
         client_log(c, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while sending a request's head");
         c->request->response.status = STATUS_REQUEST_TIMEOUT;
-        if (core_conf(client_conf(c))->reset_timedout_connection) {
-            struct linger reset = { 1, 0 };
-            setsockopt(c->connection.watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        }
         request_end(c->request, CLIENT_DROP);
         break;
     case CLIENT_PREFACE:
     case CLIENT_HANDSHAKE:
     case CLIENT_IDLE:
-        close_timed_out(c, core_conf(client_conf(c)));
-        break;
     case CLIENT_LINGER:
         client_close(c);
         break;
@@ -198,15 +282,18 @@ void client_accept(struct listener *l, int fd, const struct address *peer)
 {
     struct client *c = connection_new(&client_kind, fd, client_on_event, client_on_timeout);
 
+    stats_add(STAT_ACCEPTED, 1);
     if (!c) {
         log_note(LOG_LEVEL_ALERT, 0, "%u worker_connections are not enough", connection_limit());
         close(fd);
+        listener_connection_closed(l);
         return;
     }
+    stats_add(STAT_HANDLED, 1);
     c->listener = l;
-    l->connections++;
     c->peer = peer_of(peer);
-    c->state = CLIENT_IDLE;
+    c->state = client_listen(c)->proxy_protocol ? CLIENT_PREFACE : CLIENT_IDLE;
+    stats_add(counted_as[c->state], 1);
     c->start_ms = clock_ms();
     timer_set(&c->connection.timer, server_conf(client_conf(c))->client_header_timeout);
     /* The request is usually there by now: a connection that is served at once and closed again never
@@ -219,13 +306,36 @@ void client_accept(struct listener *l, int fd, const struct address *peer)
     }
 }
 
+void client_now_idle(struct client *c)
+{
+    if (!c->idle)
+        connection_set_idle(&c->connection, true);
+    c->idle = true;
+}
+
 void client_request_begun(struct client *c, struct request *r)
 {
+    if (c->idle)
+        connection_set_idle(&c->connection, false);
+    c->idle = false;
     c->request = r;
-    c->timed_out = false;
+    c->waits = c->timed_out = false;
+    c->bound_ms = 0;
     c->requests++;
+    stats_add(STAT_REQUESTS, 1);
     client_set_state(c, CLIENT_HEAD);
-    timer_set(&c->connection.timer, server_conf(client_conf(c))->client_header_timeout);
+}
+
+void client_await_head(struct client *c)
+{
+    if (!c->waits)
+        client_wait(c, server_conf(client_conf(c))->client_header_timeout);
+}
+
+void client_request_complete(struct client *c)
+{
+    client_wait_no_more(c);
+    client_set_state(c, CLIENT_REQUEST);
 }
 
 /* Small answers must not wait for the acknowledgement of those before them. */
@@ -247,23 +357,37 @@ static void client_keep(struct client *c, const struct core_conf *conf)
     client_set_state(c, CLIENT_IDLE);
 }
 
-static void client_finish(struct client *c, const struct core_conf *conf)
+/* Whether the peer may still be sending: closing now would reset the connection, and with it what the
+ * peer has not yet read of the response. */
+static bool may_send(const struct client *c, bool body_left)
 {
-    bool more = (c->in && buffer_len(c->in)) || (c->connection.watch.ready & READY_READ);
+    return body_left || (c->in && buffer_len(c->in)) || (c->connection.watch.ready & READY_READ);
+}
 
-    if (conf->lingering_close == LINGERING_OFF || (conf->lingering_close == LINGERING_ON && !more) ||
+static void client_finish(struct client *c, const struct core_conf *conf, bool body_left)
+{
+    if (conf->lingering_close == LINGERING_OFF ||
+        (conf->lingering_close == LINGERING_ON && !may_send(c, body_left)) ||
         shutdown(c->connection.watch.fd, SHUT_WR) < 0) {
         client_close(c);
         return;
     }
+    if (c->in) {
+        buffer_free(c->in);
+        c->in = NULL;
+    }
     client_set_state(c, CLIENT_LINGER);
     c->bound_ms = clock_ms() + conf->lingering_time;
-    timer_set(&c->connection.timer, conf->lingering_timeout);
+    linger_on(c);
 }
 
 void client_request_ended(struct client *c, enum client_after after)
 {
-    const struct core_conf *conf = core_conf(c->request->conf);
+    const struct request *r = c->request;
+    const struct core_conf *conf = core_conf(r->conf);
+    bool body_left = v1_body_left(r);
+    bool reset = conf->reset_timedout_connection &&
+                 (c->timed_out || r->response.status == STATUS_CLOSE);
 
     v1_release(c, c->request);
     c->request = NULL;
@@ -274,10 +398,13 @@ void client_request_ended(struct client *c, enum client_after after)
         client_keep(c, conf);
         break;
     case CLIENT_FINISH:
-        client_finish(c, conf);
+        client_finish(c, conf, body_left);
         break;
     case CLIENT_DROP:
-        client_close(c);
+        if (reset)
+            client_reset(c);
+        else
+            client_close(c);
         break;
     }
 }

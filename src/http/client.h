@@ -35,8 +35,10 @@ struct client {
     struct peer peer;
     uint8_t state;                     /* enum client_state */
     bool drain;                        /* no further request: the process or the listener ends */
-    bool timed_out;                    /* the timer has struck for the request under way */
-    bool nodelay;                      /* TCP_NODELAY is set */
+    bool waits;                        /* the timer is the request's: without, it says nothing to it */
+    bool timed_out;                    /* and has struck; who goes on all the same takes it back */
+    bool idle;                         /* in the list of those that may be closed when room is short */
+    bool nodelay, sndlowat;            /* these options of the socket are set */
     uint32_t requests;                 /* begun on this connection */
     uint64_t start_ms;
     uint64_t bound_ms;                 /* lingering: when it ends; idle: kept until then though draining */
@@ -58,8 +60,27 @@ static inline ssize_t client_recv(struct client *c, void *space, size_t size)
 
 /* For listeners: takes the descriptor. */
 void client_accept(struct listener *l, int fd, const struct address *peer);
+/* Nothing has come between requests: this one may be closed when room is short. */
+void client_now_idle(struct client *c);
 /* A request has begun to come; `c->request` is set. */
 void client_request_begun(struct client *c, struct request *r);
+/* The rest of its head is awaited, as long as client_header_timeout allows in all. */
+void client_await_head(struct client *c);
+/* Its head is there. */
+void client_request_complete(struct client *c);
+/* The request waits, `ms` at most: then timed_out is set and it runs. */
+static inline void client_wait(struct client *c, uint64_t ms)
+{
+    c->waits = true;
+    timer_set(&c->connection.timer, ms);
+}
+
+/* The timer, if it runs, means nothing any more. */
+static inline void client_wait_no_more(struct client *c)
+{
+    c->waits = false;
+}
+
 /* What becomes of the connection when its request has ended. */
 enum client_after {
     CLIENT_KEEP,           /* it may serve another request */

@@ -71,7 +71,7 @@ bool host_parse(struct arena *a, struct str value, struct str *host, unsigned *p
             return false;
         upper = upper || (c >= 'A' && c <= 'Z');
     }
-    if (name.len == 0 && value.len)            /* ".", ":80" */
+    if (name.len == 0)
         return false;
     if (upper) {
         char *lower = arena_try_alloc(a, name.len);

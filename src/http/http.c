@@ -13,6 +13,7 @@
 #include "http/files.h"
 #include "http/host.h"
 #include "http/pipeline.h"
+#include "http/request.h"
 #include "http/modules/log_file.h"
 #include "http/variables.h"
 #include "script/pattern.h"
@@ -122,6 +123,29 @@ static bool open_location(struct setting *s)
     settle(l, b);
     config_close(s, b);
     return location_build(s, l);
+}
+
+/* limit_except method... { }: a location of its own for all other methods. */
+static bool open_limit_except(struct setting *s)
+{
+    struct location *outer = s->block->object;
+    struct location *l = ARENA_NEW(setting_arena(s), struct location);
+
+    for (unsigned i = 1; i < s->node->count; i++) {
+        enum method method = request_method(setting_arg(s, i));
+        if (method == METHOD_OTHER)
+            return setting_error(s, i, "invalid method \"%.*s\"", STR_ARG(setting_arg(s, i)));
+        outer->methods |= METHOD_BIT(method);
+    }
+    if (outer->methods & METHOD_BIT(METHOD_GET))
+        outer->methods |= METHOD_BIT(METHOD_HEAD);
+    struct block *b = config_open(s, IN_LIMIT_EXCEPT, l);
+    *l = *outer;                               /* all but what its own lines say */
+    l->limited = NULL;
+    settle(l, b);
+    config_close(s, b);
+    outer->limited = l;
+    return true;
 }
 
 /* ---- servers ---- */
@@ -308,6 +332,9 @@ static const struct directive rows[] = {
     { "location", IN_SERVER | IN_LOCATION, ARGS_RANGE(1, 2), NULL, .open = open_location,
       .syntax = "[ = | ~ | ~* | ^~ ] uri { ... } | @name { ... }", .flags = REPEATS,
       .help = "What paths that begin with (=: are, ~: match) this are served by." },
+    { "limit_except", IN_LOCATION, ARGS_RANGE(1, ARGS_ANY), NULL, .open = open_limit_except,
+      .syntax = "method ... { ... }",
+      .help = "Directives for all methods but these; GET stands for HEAD, too." },
     { "listen", IN_SERVER, ARGS_RANGE(1, ARGS_ANY), &type_listen, .flags = REPEATS,
       .syntax = "address[:port] | port | unix:path [default_server] [proxy_protocol] "
                 "[setfib=number] [fastopen=number] [backlog=number] [rcvbuf=size] [sndbuf=size] "

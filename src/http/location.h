@@ -34,6 +34,8 @@ struct location {
     void **conf;                       /* the block's structs, by module index */
     uint64_t steps, filters;           /* what is on here */
     content_handler *handler;          /* NULL: a static file */
+    unsigned methods;                  /* METHOD_BITs that limit_except leaves alone */
+    const struct location *limited;    /* what counts for the others; NULL: nothing is limited */
     bool auto_redirect;                /* a proxied "/x/": "/x" is redirected to it */
     bool internal;
     const struct location *outer;      /* the one that it is nested in; NULL at the server's level */

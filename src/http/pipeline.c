@@ -4,6 +4,7 @@
 #include "http/pipeline.h"
 
 #include "http/request.h"
+#include "http/modules/add_header.h"
 #include "http/modules/not_modified.h"
 #include "http/modules/range.h"
 
@@ -13,6 +14,7 @@
  */
 static const struct http_filter *const filters[] = {
     &not_modified_filter,
+    &add_header_filter,
     &range_filter,
 };
 
@@ -32,7 +34,8 @@ uint64_t pipeline_enabled(void *const *conf)
 int pipeline_apply(struct request *r, uint64_t enabled)
 {
     for (unsigned i = 0; enabled; i++, enabled >>= 1) {
-        int status = enabled & 1 ? filters[i]->apply(r) : 0;
+        bool passes = (enabled & 1) && !(filters[i]->main_only && r->parent);
+        int status = passes ? filters[i]->apply(r) : 0;
         if (status)
             return status;
     }

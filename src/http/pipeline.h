@@ -107,6 +107,7 @@ struct source *source_chain(struct request *r, struct source *const *sources, un
 struct http_filter {
     const char *name;
     bool (*enabled)(void *const *conf);
+    bool main_only;                    /* not for subrequests */
     /* 0, or a status that replaces the response (416, 500). */
     int (*apply)(struct request *r);
 };

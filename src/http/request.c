@@ -14,17 +14,26 @@
 #include "http/v1/v1.h"
 #include "http/modules/log.h"
 
-enum {
-    MAX_REDIRECTS = 10,
-    MAX_SUBREQUESTS = 50,
-    RESERVED_CHUNKS = 8,           /* that the small allocations of a request may draw on */
-};
+enum method request_method(struct str name)
+{
+    static const struct str names[] = {
+#define METHOD(name) [METHOD_##name] = STR_INIT(#name),
+        METHOD_LIST(METHOD)
+#undef METHOD
+    };
+
+    for (unsigned i = 1; i < sizeof names / sizeof names[0]; i++) {
+        if (str_eq(names[i], name))
+            return (enum method)i;
+    }
+    return METHOD_OTHER;
+}
 
 struct request *request_new(struct client *c, const struct wire *wire)
 {
     struct arena arena;
 
-    if (!chunk_reserve(RESERVED_CHUNKS))
+    if (!chunk_reserve(REQUEST_CHUNKS))
         return NULL;
     arena_init(&arena);
     struct request *r = arena_alloc(&arena, sizeof *r);
@@ -37,8 +46,8 @@ struct request *request_new(struct client *c, const struct wire *wire)
     r->start_seconds = clock_seconds();
     r->start_msec = clock_msec();
     r->content_length = -1;
-    r->redirects_left = MAX_REDIRECTS;
-    r->subrequests_left = MAX_SUBREQUESTS;
+    r->redirects_left = REQUEST_REDIRECTS;
+    r->subrequests_left = REQUEST_SUBREQUESTS;
     response_init(&r->response);
 
     const struct listen_spec *spec = c->listener->spec;
@@ -49,9 +58,11 @@ struct request *request_new(struct client *c, const struct wire *wire)
     return r;
 }
 
-/* The location counts from here on; the directives of an `if` or a nested location with it. */
+/* The location counts from here on, or its limit_except block where the method is none of those. */
 void request_set_location(struct request *r, const struct location *l)
 {
+    if (l->limited && !(l->methods & METHOD_BIT(r->method)))
+        l = l->limited;
     r->location = l;
     r->conf = l->conf;
     r->steps = l->steps;
@@ -77,6 +88,26 @@ static bool keepalive_allowed(const struct request *r)
            clock_ms() - c->start_ms < conf->keepalive_time;
 }
 
+/* A 405 tells what is allowed (RFC 9110 section 15.5.6); without another word that is reading. */
+static void say_allowed(struct request *r)
+{
+    if (!headers_joined(&r->response.headers, &r->arena, STR("allow")).data)
+        response_header(r, STR("Allow"), STR("GET, HEAD"));
+}
+
+/* A client that goes on sending may not begin to read before it is done: nobody is to wait for it. */
+static void drain_meanwhile(struct request *r)
+{
+    if (!r->flags.discard_body)
+        return;
+    int result = body_drain(r);
+    if (result == STEP_WAIT)
+        return;
+    r->flags.discard_body = false;
+    if (result != STEP_NEXT)
+        r->flags.keepalive = false;
+}
+
 /* The response's head is settled: filters first, then it goes out. */
 static int request_respond(struct request *r)
 {
@@ -89,8 +120,12 @@ static int request_respond(struct request *r)
         return status;
     if (r->response.status == STATUS_NO_CONTENT || r->response.status == STATUS_NOT_MODIFIED)
         r->flags.header_only = true;
-    if (r->flags.keepalive && !keepalive_allowed(r))
+    if (r->flags.keepalive && (!keepalive_allowed(r) || body_awaits_leave(r)))
         r->flags.keepalive = false;
+    if (!r->body)
+        r->flags.discard_body = true;
+    if (r->response.status == STATUS_NOT_ALLOWED)
+        say_allowed(r);
     if (r->flags.header_only && r->response.body) {
         source_close(r->response.body);
         r->response.body = NULL;
@@ -110,59 +145,50 @@ static int request_resolve(struct request *r, int result)
     return result;
 }
 
-static void request_finished(struct request *r)
+int request_walk(struct request *r)
 {
-    if (r->flags.keepalive)
-        request_end(r, CLIENT_KEEP);
-    else
-        request_end(r, CLIENT_FINISH);
-}
-
-/* Walks the phases until a response is on its way.  false: the request waits; it may have ended. */
-static bool run_steps(struct request *r, bool *ended)
-{
-    *ended = false;
     while (r->state == REQUEST_STEPS) {
         int result = phases_run(r);
         if (result == STEP_RESPOND)
             result = request_respond(r);
         result = request_resolve(r, result);
-        if (result == STEP_WAIT)
-            return false;
-        if (result == STEP_ABORT) {
-            request_end(r, CLIENT_DROP);
-            *ended = true;
-            return false;
-        }
+        if (result == STEP_WAIT || result == STEP_ABORT)
+            return result;
     }
+    return STEP_RESPOND;
+}
+
+/* Nothing more can come of a request: its connection is of no more use. */
+static bool give_up(struct request *r)
+{
+    request_end(r, CLIENT_DROP);
     return true;
 }
 
 bool request_run(struct request *r)
 {
-    bool ended;
-
-    if (r->state == REQUEST_STEPS && !run_steps(r, &ended))
-        return ended;
+    if (r->state == REQUEST_STEPS) {
+        int result = request_walk(r);
+        if (result != STEP_RESPOND)
+            return result == STEP_ABORT && give_up(r);
+    }
     if (r->state == REQUEST_SENDING) {
         int result = r->wire->send(r);
         if (result == STEP_WAIT)
-            return false;
-        if (result == STEP_ABORT) {
-            request_end(r, CLIENT_DROP);
-            return true;
-        }
+            drain_meanwhile(r);
+        if (result != STEP_NEXT)
+            return result == STEP_ABORT && give_up(r);
         r->flags.response_complete = true;
         r->state = REQUEST_DRAINING;
     }
     if (r->flags.keepalive) {
-        int result = body_drain(r);
-        if (result == STEP_WAIT)
-            return false;
-        if (result == STEP_ABORT)
+        int result = body_finish(r);
+        if (result == STEP_WAIT || result == STEP_ABORT)
+            return result == STEP_ABORT && give_up(r);
+        if (result != STEP_NEXT)
             r->flags.keepalive = false;
     }
-    request_finished(r);
+    request_end(r, r->flags.keepalive ? CLIENT_KEEP : CLIENT_FINISH);
     return true;
 }
 
@@ -250,6 +276,11 @@ int request_redirect_named(struct request *r, struct str name)
 
     if (r->redirects_left-- == 0)
         return redirects_used_up(r, name);
+    if (r->uri.len == 0) {                     /* of a head that was refused */
+        request_log(r, LOG_LEVEL_ERROR, 0, "empty URI in redirect to named location \"%.*s\"",
+                    STR_ARG(name));
+        return STATUS_INTERNAL_SERVER_ERROR;
+    }
     if (!l) {
         request_log(r, LOG_LEVEL_ERROR, 0, "could not find named location \"%.*s\"",
                     STR_ARG(name));

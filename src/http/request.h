@@ -83,7 +83,7 @@ struct request_flags {
     bool limit_rate_set : 1;
     bool response_complete : 1;    /* $request_completion */
     bool uri_changed : 1;          /* rewrite set it: the location is looked for again */
-    bool discard_body : 1;
+    bool discard_body : 1;         /* nobody wants the request's body: it is read away */
     bool subrequest_waited : 1;
 };
 
@@ -102,6 +102,7 @@ struct response {
                                     * source's own and no filter has changed one of those fields */
     struct headers headers;        /* all others */
     struct headers trailers;
+    void (*make_trailers)(struct request *r);  /* adds some when the body is at its end; or NULL */
     struct source *body;           /* NULL: none */
     bool allow_ranges;
     bool expires_set;
@@ -147,6 +148,7 @@ struct request {
     time_t start_seconds;
     unsigned start_msec;
     uint64_t received;             /* bytes of the request: line, head, body */
+    uint64_t discarded;            /* bytes of the body that were read away */
     uint64_t sent;                 /* bytes of the response given to the transport, head included */
     uint64_t head_bytes;           /* of which the head */
     uint64_t limit_rate, limit_rate_after;     /* bytes a second, 0: none */
@@ -165,11 +167,22 @@ struct request_cleanup {
     void *data;
 };
 
+enum {
+    REQUEST_REDIRECTS = 10,        /* internal ones */
+    REQUEST_SUBREQUESTS = 50,      /* one inside the other */
+    REQUEST_CHUNKS = 8,            /* that the small allocations of a request may draw on */
+};
+
+/* By its name, in upper case; METHOD_OTHER for one that Weir does not tell apart. */
+enum method request_method(struct str name);
+
 /* A new request of a client, with the newest generation and the listener's default server.  NULL: memory
  * is short. */
 struct request *request_new(struct client *c, const struct wire *wire);
 /* When the head has been read and r->host is known: chooses the server and starts to walk. */
 void request_begin(struct request *r);
+/* Walks the phases until a response is settled: STEP_RESPOND, STEP_WAIT or STEP_ABORT. */
+int request_walk(struct request *r);
 /* Does what can be done now; true when the request has ended (it is gone then). */
 bool request_run(struct request *r);
 /* Something that the request waited for has happened: it runs on in this turn of the loop. */

@@ -585,7 +585,30 @@ static const struct variable list[] = {
     { .name = { NULL, 0 } },
 };
 
+/* ---- what the script floor asks of a request ---- */
+
+static void peer_of_request(const struct script *s, struct peer *p)
+{
+    *p = request_of(s)->client->peer;
+}
+
+static bool forwarded_line(const struct script *s, unsigned i, struct str *line)
+{
+    const struct headers *h = &request_of(s)->headers;
+
+    for (unsigned n = h->list.count; n-- > 0;) {
+        if (h->list.items[n].id == HEADER_X_FORWARDED_FOR && i-- == 0) {
+            *line = h->list.items[n].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct variables_hooks hooks = { peer_of_request, forwarded_line };
+
 void variables_add_http(struct variables *names)
 {
+    variables_set_hooks(names, &hooks);
     variables_add_all(names, list);
 }

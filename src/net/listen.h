@@ -17,7 +17,8 @@ struct listener;
 struct protocol {
     const char *name;                  /* "http" */
     int type;                          /* SOCK_STREAM or SOCK_DGRAM */
-    /* Takes a connected, non-blocking, close-on-exec descriptor: owns it from here on. */
+    /* Takes a connected, non-blocking, close-on-exec descriptor: owns it from here on, and calls
+     * listener_connection_closed() when it has closed it, also where it refuses it at once. */
     void (*accept)(struct listener *l, int fd, const struct address *peer);
     /* A datagram socket is readable (UDP, QUIC); NULL for streams. */
     void (*readable)(struct listener *l);

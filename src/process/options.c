@@ -104,6 +104,11 @@ void options_init(struct options *o, char **argv)
     set_paths(o, &(struct paths){ 0 });
 }
 
+void options_fini(struct options *o)
+{
+    arena_fini(&o->arena);
+}
+
 /* ---- reading ---- */
 
 static bool *flag_of(struct options *o, char letter)

@@ -24,6 +24,7 @@ struct options {
 void options_init(struct options *o, char **argv);
 /* Reads argv.  false: a line on stderr says what is wrong. */
 bool options_read(struct options *o, int argc, char **argv);
+void options_fini(struct options *o);
 /* For people. */
 void options_help(void);
 void options_version(bool build);

@@ -62,6 +62,7 @@ static void remove_listener(struct listener *l)
 {
     generation_ref(l->spec->generation);
     listener_remove(l, on_gone);
+    connection_drain_from(l);
 }
 
 /* The doors of `g`: those that are there already, and listeners for the others, which do not accept yet.
@@ -113,6 +114,45 @@ static void start_all(void)
     }
 }
 
+/* ---- a former generation ---- */
+
+/* worker_shutdown_timeout bounds how long requests may keep it. */
+struct former {
+    struct timer timer;
+    struct generation *generation;
+};
+
+static void on_former_timeout(struct timer *t)
+{
+    struct former *f = CONTAINER(t, struct former, timer);
+    unsigned number = f->generation->number, closed = connection_abort_pinning(f->generation);
+
+    log_note(LOG_LEVEL_WARN, 0,
+             "worker_shutdown_timeout is over: closed %u connections that held configuration %u",
+             closed, number);
+}
+
+static void forget_former(void *data)
+{
+    struct former *f = data;
+
+    timer_cancel(&f->timer);
+    free(f);
+}
+
+static void let_go(struct generation *g, uint64_t timeout)
+{
+    struct former *f = timeout && g->references > 1 ? malloc(sizeof *f) : NULL;
+
+    if (f) {
+        f->generation = g;
+        timer_init(&f->timer, on_former_timeout);
+        timer_set(&f->timer, timeout);
+        generation_cleanup(g, forget_former, f);
+    }
+    generation_unref(g);
+}
+
 /* ---- the generation ---- */
 
 static void apply_settings(const struct generation *g)
@@ -153,7 +193,7 @@ bool serving_use(struct generation *g, struct socket_place *places)
         start_all();
     shared_set_accepting(own_slot, !quitting);
     if (old)
-        generation_unref(old);
+        let_go(old, process_conf(g)->shutdown_timeout);
     return true;
 }
 
@@ -201,6 +241,7 @@ void serving_note_stall(void)
 void serving_fini(void)
 {
     timer_cancel(&shutdown_timer);
+    loop_turn(0);                      /* what was closed is freed when a turn ends */
     http_worker_fini();
     threads_fini();
     free(doors);

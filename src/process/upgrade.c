@@ -29,7 +29,7 @@ _Noreturn static void run(const struct options *o)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (!numbers.overflow && setenv("NGINX", numbers.start, 1) == 0)
-        execv(o->argv[0], o->argv);
+        execvp(o->argv[0], o->argv);
     log_note(LOG_LEVEL_ALERT, errno, "execve() failed while executing new binary process \"%s\"",
              o->argv[0]);
     _exit(1);

@@ -122,6 +122,7 @@ static const struct type type_split = {
     .name = "shares",
     .expected = "a block of percentages and values",
     .parse = split_parse,
+    .print = config_print_nothing,
 };
 
 #define SPLIT_ROWS(where)                                                                          \

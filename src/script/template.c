@@ -4,6 +4,8 @@
  */
 #include "script/template.h"
 
+#include "config/types.h"
+
 enum part_kind {
     PART_TEXT,
     PART_VARIABLE,
@@ -172,7 +174,7 @@ static void template_print(const struct directive *row, const void *field, struc
     const struct template *t = field;
 
     (void)row;
-    out_str(o, t->text);
+    print_word(o, t->text);
 }
 
 const struct type type_template = {

@@ -42,10 +42,13 @@ static size_t pack(const struct deflate_params *p, const uint8_t *choice, const 
     size_t made = 0;
 
     for (unsigned i = 0; status != DEFLATE_END; i++) {
-        size_t part = least(piece_of(choice[4], i), len), give = least(piece_of(choice[5], i), room);
-        enum deflate_flush flush = part == len                             ? DEFLATE_FINISH
-                                   : choice[6] && i % choice[6] == 0 ? DEFLATE_SYNC
-                                                                           : DEFLATE_NO_FLUSH;
+        size_t part = least(piece_of(choice[4], i), len);
+        size_t give = least(piece_of(choice[5], i), room);
+        enum deflate_flush flush = DEFLATE_NO_FLUSH;
+        if (part == len)
+            flush = DEFLATE_FINISH;
+        else if (choice[6] && i % choice[6] == 0)
+            flush = DEFLATE_SYNC;
         unsigned char *exact = malloc(give), *input = malloc(part);
         memcpy(input, in, part);
         struct deflate_io io = { input, part, exact, give };
@@ -99,6 +102,8 @@ static void check(const struct deflate_params *p, const uint8_t *choice, const u
     free(out);
     free(memory);
 }
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

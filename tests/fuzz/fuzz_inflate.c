@@ -1,7 +1,8 @@
 /*
- * fuzz_inflate: whatever is decompressed, nothing is touched out of bounds, each call makes progress,
- * and the cut of input and output changes nothing.  The first byte chooses format and window, the
- * second the pieces; the rest is the stream, several members of gzip if they follow each other.
+ * fuzz_inflate: whatever is decompressed, nothing is touched out of bounds, each call makes
+ * progress, and the cut of input and output changes nothing.  The first byte chooses format and
+ * window, the second the pieces; the rest is the stream, several members of gzip if they follow
+ * each other.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,8 @@ static struct outcome unpack(const struct inflate_params *p, const uint8_t *in, 
     free(memory);
     return o;
 }
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

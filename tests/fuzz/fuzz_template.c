@@ -86,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     variables_add(names, &self);
     if (template_compile_text(&s, 1, text, names, &t))
         evaluate(&t, names);
+    arena_fini(&config.scratch);
     generation_unref(g);
     tree_free(tree);
     diag_fini(&diag);

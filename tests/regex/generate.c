@@ -105,16 +105,8 @@ static void gen_group(struct generator *g, struct out *sample)
     if (strcmp(opener, "(") == 0) {
         g->groups++;
         if (chance(g, 6)) {
-            static const char *const named[] = { "(?<n%u>", "(?P<n%u>", "(?'n%u'" };
-            char text[16];
-            struct out o = out_fixed(text, sizeof text - 1);
-            out_str(&o, str_first(str_of(PICK(g, named)), 0));
-            out_printf(&o, "(?<n%u>", ++g->names);
-            *o.at = '\0';
-            put(&g->pattern, text);
-            gen_choice(g, sample);
-            put(&g->pattern, ")");
-            return;
+            out_printf(&g->pattern, "(?<n%u>", ++g->names);
+            opener = "";
         }
     }
     put(&g->pattern, opener);
@@ -135,14 +127,13 @@ static void gen_fixed(struct generator *g, struct out *sample)
     }
 }
 
-static void gen_look(struct generator *g, struct out *sample)
+static void gen_look(struct generator *g)
 {
     static const char *const openers[] = { "(?=", "(?!", "(?<=", "(?<!" };
     unsigned which = generate_number(g, 4);
     char space[256];
     struct out unused = out_fixed(space, sizeof space);
 
-    (void)sample;
     put(&g->pattern, openers[which]);
     g->look_depth++;
     if (which < 2) {
@@ -160,7 +151,7 @@ static void gen_wild(struct generator *g, struct out *sample)
 {
     switch (generate_number(g, 7)) {
     case 0: case 1:
-        gen_look(g, sample);
+        gen_look(g);
         break;
     case 2:
         put(&g->pattern, "(?>");
@@ -168,11 +159,8 @@ static void gen_wild(struct generator *g, struct out *sample)
         put(&g->pattern, ")");
         break;
     case 3: case 4:
-        if (g->groups > 0) {
-            static const char *const forms[] = { "\\%u", "\\g{%u}", "\\g%u" };
-            (void)forms;
+        if (g->groups > 0)
             out_printf(&g->pattern, "\\g{%u}", 1 + generate_number(g, g->groups));
-        }
         break;
     case 5:
         if (g->look_depth == 0)
@@ -241,6 +229,8 @@ static void gen_piece(struct generator *g, struct out *sample)
     if (!is_repeatable(atom) || !chance(g, 3))
         return;
     const char *q = PICK(g, quantifiers);
+    if (strcmp(q, "{0}") == 0 && atom.len > 2)   /* 10.42 of PCRE2 takes (?:a|^){0} for an anchor */
+        q = "?";
     put(&g->pattern, q);
     if (chance(g, 4))
         put(&g->pattern, "?");
@@ -283,6 +273,26 @@ void generate_pattern(struct generator *g, struct out *sample)
     gen_choice(g, sample);
     if (chance(g, 4))
         put(&g->pattern, "$");
+}
+
+void generate_damage(struct generator *g)
+{
+    static const char signs[] = "(){}[]?*+|\\^$.-:<>=!'#,0123456789abxPQEGKkgonNiRs&~ ";
+
+    for (unsigned n = 1 + generate_number(g, 3); n > 0; n--) {
+        size_t len = out_len(&g->pattern), at = generate_number(g, (uint32_t)len + 1);
+        char *c = g->pattern.start + at, sign = signs[generate_number(g, sizeof signs - 1)];
+        if (at < len && chance(g, 3)) {
+            *c = sign;
+        } else if (at < len && chance(g, 2)) {
+            memmove(c, c + 1, len - at - 1);
+            g->pattern.at--;
+        } else if (out_need(&g->pattern, 1)) {
+            memmove(c + 1, c, len - at);
+            *c = sign;
+            g->pattern.at++;
+        }
+    }
 }
 
 void generate_subject(struct generator *g, struct str sample, struct out *subject)

@@ -17,6 +17,8 @@ struct generator {
 uint32_t generate_number(struct generator *g, uint32_t below);
 /* Writes a pattern to g->pattern and a text to `sample`. */
 void generate_pattern(struct generator *g, struct out *sample);
+/* Damages g->pattern here and there, for patterns that only nearly are some. */
+void generate_damage(struct generator *g);
 /* A short random text, or a damaged copy of `sample`. */
 void generate_subject(struct generator *g, struct str sample, struct out *subject);
 

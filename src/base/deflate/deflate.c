@@ -8,10 +8,11 @@
 #include "base/digest/adler32.h"
 #include "base/digest/crc32.h"
 
+/* The effort, as zlib graduates it: each level is at most as large and takes at most as long. */
 static const struct deflate_level levels[10] = {
     [1] = { deflate_fast, 0, 0, 0, 0 },
-    [2] = { deflate_chain, 0, 5, 16, 4 },
-    [3] = { deflate_chain, 0, 6, 32, 12 },
+    [2] = { deflate_chain, 0, 32, 16, 2 },
+    [3] = { deflate_chain, 0, 32, 32, 4 },
     [4] = { deflate_chain, 4, 4, 16, 16 },
     [5] = { deflate_chain, 16, 8, 32, 32 },
     [6] = { deflate_chain, 16, 8, 128, 128 },
@@ -21,7 +22,7 @@ static const struct deflate_level levels[10] = {
 };
 
 enum {
-    SYMBOLS_MIN = 64,
+    SYMBOLS_MIN = 1024,   /* if the length was said to be less, but is not, blocks are no smaller */
     CAPACITY_MIN = 2048,  /* of the buffer, so that it can always slide by more than LOOKAHEAD; at
                              most it is 65536, as deflate_fast() has indices of 16 bits */
 };
@@ -44,9 +45,8 @@ static struct geometry geometry_of(const struct deflate_params *p)
     unsigned mem_level = within(p->mem_level, 1, 9);
     uint64_t length = p->length ? p->length : UINT64_MAX;
 
-    bool fast = within(p->level, 1, 9) == 1;
-
     g.level = within(p->level, 1, 9);
+    bool fast = levels[g.level].match == deflate_fast;
     g.window_bits = within(p->window_bits, 9, 15);
     while (g.window_bits > 9 && length <= UINT64_C(1) << (g.window_bits - 1))
         g.window_bits--;
@@ -77,7 +77,8 @@ size_t deflate_memory(const struct deflate_params *p)
 
     return aligned(sizeof(struct deflate)) + aligned(g.head_entries * sizeof(uint16_t)) +
            aligned(g.prev_entries * sizeof(uint16_t)) +
-           aligned((g.symbols + SYMBOLS_MORE) * sizeof(struct deflate_symbol)) + g.capacity + BUFFER_PAD;
+           aligned((g.symbols + SYMBOLS_MORE) * sizeof(struct deflate_symbol)) + g.capacity +
+           BUFFER_PAD;
 }
 
 struct deflate *deflate_init(void *memory, const struct deflate_params *p)

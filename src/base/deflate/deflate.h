@@ -1,8 +1,8 @@
 /*
  * deflate: compresses a stream (RFC 1951), bare or framed as zlib (RFC 1950) or gzip (RFC 1952).
  *
- * The caller gives the memory, whose size follows from the parameters and never grows, and moves the
- * input and output along; any cut of either is right.  Nothing is allocated here.
+ * The caller gives the memory, whose size follows from the parameters and never grows, and moves
+ * the input and output along; any cut of either is right.  Nothing is allocated here.
  */
 #ifndef BASE_DEFLATE_DEFLATE_H
 #define BASE_DEFLATE_DEFLATE_H

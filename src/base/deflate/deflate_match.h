@@ -27,4 +27,10 @@ static inline uint32_t deflate_least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* The index in the buffer from which on fewer than four bytes are left. */
+static inline uint32_t deflate_words(const struct deflate *d)
+{
+    return d->end < MATCH_MIN ? 0 : d->end - (MATCH_MIN - 1);
+}
+
 #endif

@@ -1,5 +1,6 @@
 /*
- * deflate_tables: which code stands for a length or a distance (RFC 1951, 3.2.5), for the compressor.
+ * deflate_tables: which code stands for a length or a distance (RFC 1951, 3.2.5), for the
+ * compressor.
  */
 #include "base/deflate/deflate_state.h"
 

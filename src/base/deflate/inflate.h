@@ -2,9 +2,9 @@
  * inflate: decompresses a stream (RFC 1951), bare or framed as zlib (RFC 1950) or gzip (RFC 1952),
  * whose checksum it verifies.
  *
- * The caller gives the memory, whose size follows from the parameters and never grows, and moves the
- * input and output along; any cut of either is right.  Nothing is allocated here.  How much comes out
- * is the caller's to bound: 1 byte can become 1032.
+ * The caller gives the memory, whose size follows from the parameters and never grows, and moves
+ * the input and output along; any cut of either is right.  Nothing is allocated here.  How much
+ * comes out is the caller's to bound: 1 byte can become 1032.
  */
 #ifndef BASE_DEFLATE_INFLATE_H
 #define BASE_DEFLATE_INFLATE_H

@@ -139,7 +139,7 @@ static bool read_lengths(struct inflate *i, struct inflate_io *io)
 {
     while (i->lengths_at < i->litlen_count + i->dist_count) {
         uint32_t entry = i->dist[i->bits & ((1u << LENGTHS_ROOT) - 1)];
-        unsigned symbol = entry >> TABLE_VALUE, bits = entry & 255;
+        unsigned symbol = entry >> TABLE_VALUE, bits = entry & TABLE_BITS;
         unsigned extra = symbol < 16 ? 0 : symbol == 18 ? 7 : symbol - 14;
         if (i->bit_count < bits + extra) {
             if (!inflate_need(i, io, i->bit_count + 1))
@@ -162,19 +162,10 @@ static uint32_t look_up(const uint32_t *table, unsigned root, uint64_t bits)
     uint32_t entry = table[bits & ((1u << root) - 1)];
 
     if (entry & TABLE_LINK) {
-        unsigned second = entry >> TABLE_CODE_BITS & 15;
-        entry = table[(entry >> TABLE_VALUE) + (bits >> root & ((1u << second) - 1))];
+        entry = inflate_second(table, entry, bits >> root);
         entry += root + (root << TABLE_CODE_BITS);
     }
     return entry;
-}
-
-/* The value that an entry and its extra bits give. */
-static uint32_t value_of(uint32_t entry, uint64_t bits)
-{
-    uint64_t known = bits & ((UINT64_C(1) << (entry & 255)) - 1);
-
-    return (entry >> TABLE_VALUE) + (uint32_t)(known >> (entry >> TABLE_CODE_BITS & 15));
 }
 
 static void copy_match(struct inflate *i, uint32_t len, uint32_t dist)
@@ -190,7 +181,7 @@ static void copy_match(struct inflate *i, uint32_t len, uint32_t dist)
 static bool decode_symbol(struct inflate *i)
 {
     uint32_t entry = look_up(i->litlen, LITLEN_ROOT, i->bits);
-    unsigned used = entry & 255;
+    unsigned used = entry & TABLE_BITS;
 
     if (used > i->bit_count)
         return false;
@@ -201,10 +192,10 @@ static bool decode_symbol(struct inflate *i)
     } else if (entry & TABLE_BAD) {
         inflate_fail(i, "bits that are no literal or length");
     } else {
-        uint32_t len = value_of(entry, i->bits);
+        uint32_t len = inflate_value(entry, i->bits);
         entry = look_up(i->dist, DIST_ROOT, i->bits >> used);
-        uint32_t dist = value_of(entry, i->bits >> used);
-        used += entry & 255;
+        uint32_t dist = inflate_value(entry, i->bits >> used);
+        used += entry & TABLE_BITS;
         if (used > i->bit_count)
             return false;
         if (entry & TABLE_BAD)

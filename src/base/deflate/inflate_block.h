@@ -6,8 +6,8 @@
 
 #include "base/deflate/inflate_state.h"
 
-/* Goes on with the present stage, one of STAGE_BLOCK to STAGE_SYMBOLS, until it ends or the buffer is
- * full; false if that needs more input. */
+/* Goes on with the present stage, one of STAGE_BLOCK to STAGE_SYMBOLS, until it ends or the buffer
+ * is full; false if that needs more input. */
 bool inflate_block(struct inflate *i, struct inflate_io *io);
 
 /* Decodes symbols while there is plenty of input and room; the rest, and whatever is wrong, is left

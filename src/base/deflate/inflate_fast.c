@@ -27,89 +27,95 @@ static inline void copy_words(unsigned char *to, uint32_t dist, uint32_t len)
     }
 }
 
+/* Bits of the input, 56 at least after refill(). */
+struct reader {
+    const unsigned char *in;
+    uint64_t bits;
+    unsigned count;
+};
+
+/* The word that is read always begins with the first byte of which no bit is there yet. */
+static inline void refill(struct reader *r)
+{
+    r->bits |= word_load64(r->in) << r->count;
+    r->in += (63 - r->count) >> 3;
+    r->count |= 56;
+}
+
+static inline void skip(struct reader *r, unsigned count)
+{
+    r->bits >>= count;
+    r->count -= count;
+}
+
+static inline uint32_t peek(const struct reader *r, const uint32_t *table, unsigned root)
+{
+    return table[r->bits & ((1u << root) - 1)];
+}
+
+/* The next entry, behind a link if there is one; not skipped yet. */
+static inline uint32_t follow(struct reader *r, const uint32_t *table, uint32_t entry,
+                              unsigned root)
+{
+    if (!(entry & TABLE_LINK))
+        return entry;
+    skip(r, root);
+    return inflate_second(table, entry, r->bits);
+}
+
+/* Gives back the bytes that were read ahead, but for those that an earlier call brought. */
+static void give_back(struct inflate *i, struct inflate_io *io, struct reader *r)
+{
+    unsigned ahead = r->count >> 3;
+
+    if (ahead > (size_t)(r->in - io->in))
+        ahead = (unsigned)(r->in - io->in);
+    r->in -= ahead;
+    r->count -= 8 * ahead;
+    i->bits = r->bits & ((UINT64_C(1) << r->count) - 1);
+    i->bit_count = r->count;
+    io->in_len -= (size_t)(r->in - io->in);
+    io->in = r->in;
+}
+
 void inflate_fast(struct inflate *i, struct inflate_io *io)
 {
-    const unsigned char *in = io->in, *in_end = io->in + io->in_len;
+    const unsigned char *in_end = io->in + io->in_len;
     const uint32_t *litlen = i->litlen, *dists = i->dist;
     unsigned char *out = i->buffer + i->pos, *full = i->buffer + i->capacity;
-    uint64_t bits = i->bits;
-    unsigned count = i->bit_count;
+    struct reader r = { io->in, i->bits, i->bit_count };
 
-    while (in_end - in >= WORDS_READ && out < full) {
-        bits |= word_load64(in) << count;
-        in += (63 - count) >> 3;
-        count |= 56;
-
-        uint32_t entry = litlen[bits & ((1u << LITLEN_ROOT) - 1)];
-        if (entry & TABLE_LITERAL) {
-            bits >>= entry & 63;
-            count -= entry & 63;
+    while (in_end - r.in >= WORDS_READ && out < full) {
+        refill(&r);
+        uint32_t entry = peek(&r, litlen, LITLEN_ROOT);
+        for (unsigned n = 0; n < 3 && entry & TABLE_LITERAL; n++) {
+            skip(&r, entry & TABLE_BITS);
             *out++ = (unsigned char)(entry >> TABLE_VALUE);
-            entry = litlen[bits & ((1u << LITLEN_ROOT) - 1)];
-            if (entry & TABLE_LITERAL) {
-                bits >>= entry & 63;
-                count -= entry & 63;
-                *out++ = (unsigned char)(entry >> TABLE_VALUE);
-                entry = litlen[bits & ((1u << LITLEN_ROOT) - 1)];
-                if (entry & TABLE_LITERAL) {
-                    bits >>= entry & 63;
-                    count -= entry & 63;
-                    *out++ = (unsigned char)(entry >> TABLE_VALUE);
-                    continue;
-                }
-            }
-            bits |= word_load64(in) << count;
-            in += (63 - count) >> 3;
-            count |= 56;
+            entry = peek(&r, litlen, LITLEN_ROOT);
         }
-        uint64_t saved = bits;
-        unsigned saved_count = count;
-        if (entry & TABLE_LINK) {
-            unsigned second = entry >> TABLE_CODE_BITS & 15;
-            bits >>= LITLEN_ROOT;
-            count -= LITLEN_ROOT;
-            entry = litlen[(entry >> TABLE_VALUE) + (bits & ((1u << second) - 1))];
-            if (entry & TABLE_LITERAL) {
-                bits >>= entry & 63;
-                count -= entry & 63;
-                *out++ = (unsigned char)(entry >> TABLE_VALUE);
-                continue;
-            }
+        if (entry & TABLE_LITERAL)
+            continue;
+        refill(&r);
+        struct reader before = r;
+        entry = follow(&r, litlen, entry, LITLEN_ROOT);
+        if (entry & TABLE_LITERAL) {
+            skip(&r, entry & TABLE_BITS);
+            *out++ = (unsigned char)(entry >> TABLE_VALUE);
+            continue;
         }
-        uint64_t from = bits & ((UINT64_C(1) << (entry & 63)) - 1);
-        uint32_t len = (entry >> TABLE_VALUE) + (uint32_t)(from >> (entry >> TABLE_CODE_BITS & 15));
-        bits >>= entry & 63;
-        count -= entry & 63;
-        uint32_t match = dists[bits & ((1u << DIST_ROOT) - 1)];
-        if (match & TABLE_LINK) {
-            unsigned second = match >> TABLE_CODE_BITS & 15;
-            bits >>= DIST_ROOT;
-            count -= DIST_ROOT;
-            match = dists[(match >> TABLE_VALUE) + (bits & ((1u << second) - 1))];
-        }
-        from = bits & ((UINT64_C(1) << (match & 63)) - 1);
-        uint32_t dist = (match >> TABLE_VALUE) +
-                        (uint32_t)(from >> (match >> TABLE_CODE_BITS & 15));
-        bits >>= match & 63;
-        count -= match & 63;
+        uint32_t len = inflate_value(entry, r.bits);
+        skip(&r, entry & TABLE_BITS);
+        uint32_t match = follow(&r, dists, peek(&r, dists, DIST_ROOT), DIST_ROOT);
+        uint32_t dist = inflate_value(match, r.bits);
+        skip(&r, match & TABLE_BITS);
         if (((entry | match) & (TABLE_END | TABLE_BAD)) || dist > i->window ||
             dist > (size_t)(out - i->buffer)) {
-            bits = saved;
-            count = saved_count;
+            r = before;
             break;
         }
         copy_words(out, dist, len);
         out += len;
     }
-    /* Gives back the bytes that were read ahead, but for those that an earlier call brought. */
-    unsigned ahead = count >> 3;
-    if (ahead > (size_t)(in - io->in))
-        ahead = (unsigned)(in - io->in);
-    in -= ahead;
-    count -= 8 * ahead;
-    i->bits = bits & ((UINT64_C(1) << count) - 1);
-    i->bit_count = count;
     i->pos = (uint32_t)(out - i->buffer);
-    io->in_len -= (size_t)(in - io->in);
-    io->in = in;
+    give_back(i, io, &r);
 }

@@ -1,9 +1,9 @@
 /*
  * inflate_state: what the parts of the decompressor share; not for others.
  *
- * Output is decoded into `buffer`, behind the history that it may refer to, and copied to the caller
- * from there.  Whatever is read is taken at once or not at all: a symbol whose bits have not all come
- * stays in `bits`, and is looked at again when there are more.
+ * Output is decoded into `buffer`, behind the history that it may refer to, and copied to the
+ * caller from there.  Whatever is read is taken at once or not at all: a symbol whose bits have not
+ * all come stays in `bits`, and is looked at again when there are more.
  */
 #ifndef BASE_DEFLATE_INFLATE_STATE_H
 #define BASE_DEFLATE_INFLATE_STATE_H
@@ -47,7 +47,7 @@ struct inflate {
     enum inflate_stage stage;
     const char *error;
 
-    uint64_t bits;              /* read and not yet used; between calls, bits above bit_count are 0 */
+    uint64_t bits;              /* read and not yet used; those above bit_count are 0 */
     unsigned bit_count;
 
     unsigned header_flags;      /* of gzip */

@@ -2,8 +2,8 @@
  * crc32: see crc32.h.
  *
  * Without help from the processor, four checksums run side by side, each over every fourth word, so
- * that none waits for another's table; a byte of a word is looked up in a table that carries it over
- * all four words at once.
+ * that none waits for another's table; a byte of a word is looked up in a table that carries it
+ * over all four words at once.
  */
 #include "base/digest/crc32.h"
 

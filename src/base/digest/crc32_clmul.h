@@ -16,8 +16,8 @@ enum {
 /* Whether this processor has it. */
 bool crc32_clmul_here(void);
 
-/* Goes on from the register `crc` (not inverted) over `steps` times CLMUL_STEP bytes, once at least.
- * What is left to do is the CRC, from an empty register, of the 16 bytes put in `rest`. */
+/* Goes on from the register `crc` (not inverted) over `steps` times CLMUL_STEP bytes, once at
+ * least. What is left to do is the CRC, from an empty register, of the 16 bytes put in `rest`. */
 void crc32_clmul(uint32_t crc, const unsigned char *p, size_t steps, unsigned char rest[16]);
 
 #endif

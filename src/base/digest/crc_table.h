@@ -1,6 +1,6 @@
 /*
- * crc_table: the 256 entries of a CRC's table.  A CRC is linear: what becomes of the eight powers of
- * two gives all.
+ * crc_table: the 256 entries of a CRC's table.  A CRC is linear: what becomes of the eight powers
+ * of two gives all.
  */
 #ifndef BASE_DIGEST_CRC_TABLE_H
 #define BASE_DIGEST_CRC_TABLE_H

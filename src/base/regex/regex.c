@@ -26,6 +26,7 @@ struct regex {
     /* What was compiled. */
     struct regex_program *program;
     struct regex_nfa *nfa, *nfa_back;   /* the second to be run from the end, or NULL */
+    bool back_decides;                  /* if that finds something, there is a match */
     bool end_before_newline;            /* `$`: the subject may have a newline more */
     struct regex_literal prefix, within;
     const struct regex_name *names;
@@ -51,17 +52,47 @@ static bool has_assertion(const struct regex_node *n)
     return false;
 }
 
-/* Takes a `$` or `\z` from the end of the tree; false if there is none, or another assertion. */
-static bool take_end(struct regex_node *tree)
+/* Takes a `$` or `\z` from the end of the tree, and a `^` from its start.  False if there is no such
+ * end, or another assertion. */
+static bool take_ends(struct regex_node *tree, enum regex_assertion *end)
 {
     struct regex_node *last = tree->last;
 
     if (tree->kind != NODE_SEQUENCE || !last || !last->prev || last->kind != NODE_ASSERT ||
         (last->assertion != ASSERT_FINAL_LINE_END && last->assertion != ASSERT_TEXT_END))
         return false;
+    *end = last->assertion;
     tree->last = last->prev;
     tree->last->next = NULL;
+    if (tree->first->kind == NODE_ASSERT && tree->first->assertion == ASSERT_TEXT_START &&
+        tree->first->next) {
+        tree->first = tree->first->next;
+        tree->first->prev = NULL;
+    }
     return !has_assertion(tree);
+}
+
+static unsigned count_bytes(const struct regex_bytes *set)
+{
+    unsigned count = 0;
+
+    for (unsigned c = 0; c < 256; c++)
+        count += regex_bytes_has(set, (unsigned char)c);
+    return count;
+}
+
+/* Is the end more telling than the start, which takes most bytes, as in `^(.*)/index\.html$`? */
+static bool end_tells_more(const struct regex_program *p, const struct regex_program *mirrored)
+{
+    const struct regex_inst *i = &p->code[p->start];
+    unsigned ends = 0;
+
+    while (i->op == OP_SAVE || i->op == OP_ASSERT || i->op == OP_BYTE)
+        i = &p->code[i->next];
+    for (unsigned c = 0; c < 256; c++)
+        ends += mirrored->starts[c];
+    return (i->op == OP_SPAN || i->op == OP_SET) && count_bytes(i->set) > 128 && ends <= 64 &&
+           !mirrored->starts_at_end;
 }
 
 /* What has to end where the subject ends can be matched from there; most subjects then fail within
@@ -70,17 +101,21 @@ static void compile_back(struct regex *re, struct arena *a, struct arena *scratc
                          struct regex_node *tree, bool utf8)
 {
     struct regex_emit_options options = { .utf8 = utf8, .mirrored = true };
+    enum regex_assertion end;
 
-    if (!re->program->regular || re->program->anchor == ANCHOR_START || !tree->last)
-        return;
-    re->end_before_newline = tree->last->assertion == ASSERT_FINAL_LINE_END;
-    if (!take_end(tree))
+    if (!re->program->regular || !take_ends(tree, &end))
         return;
     struct regex_program *p = regex_emit(a, scratch, tree, options);
-    if (p) {
-        p->anchor = ANCHOR_START;
-        re->nfa_back = regex_nfa_new(a, &p, 1);
-    }
+    if (!p)
+        return;
+    regex_follow(p, a);
+    re->back_decides = re->program->anchor != ANCHOR_START;
+    if (!re->back_decides && !end_tells_more(re->program, p))
+        return;
+    p->anchor = ANCHOR_START;
+    p->regular = true;   /* whatever is possessive forwards, this asks for match or no match only */
+    re->end_before_newline = end == ASSERT_FINAL_LINE_END;
+    re->nfa_back = regex_nfa_new(a, &p, 1);
 }
 
 /* The prefix tells where a match may begin; another text, if it has two bytes or more, whether there
@@ -90,7 +125,7 @@ static void find_literals(struct regex *re, struct arena *a, const struct regex_
     struct regex_literal within = regex_literal_within(tree, re->program->utf8, a);
 
     re->prefix = regex_literal_prefix(re->program, a);
-    if (within.text.len > 1 && !str_eq(within.text, re->prefix.text))
+    if (within.text.len > 1 && within.findable && !str_eq(within.text, re->prefix.text))
         re->within = within;
 }
 
@@ -187,18 +222,27 @@ struct regex_program *regex_program(const struct regex *re)
 
 /* --- matching --- */
 
+static bool may_start_at_start(const struct regex *re, struct str subject)
+{
+    const struct regex_program *p = re->program;
+
+    if (subject.len == 0 ? !p->starts_at_end : !p->starts[(unsigned char)subject.data[0]])
+        return false;
+    return re->prefix.text.len == 0 || regex_literal_starts(&re->prefix, subject);
+}
+
 /* Where a match can begin, by the texts that it must contain; false if nowhere. */
 static bool find_start(const struct regex *re, struct str subject, size_t *from)
 {
     *from = 0;
     if (re->program->anchor == ANCHOR_START) {
-        if (!str_starts(subject, re->prefix.text))
+        if (!may_start_at_start(re, subject))
             return false;
-    } else if (re->prefix.text.len > 0) {
+    } else if (re->prefix.findable) {
         *from = regex_literal_find(&re->prefix, subject, 0);
+        if (*from == SIZE_MAX)
+            return false;
     }
-    if (*from == SIZE_MAX)
-        return false;
     return re->within.text.len == 0 ||
            regex_literal_find(&re->within, subject, *from) != SIZE_MAX;
 }
@@ -253,26 +297,47 @@ static void copy_offsets(const struct regex *re, size_t *offsets, unsigned count
     }
 }
 
+/* Are starts so hard to find that an automaton had better say first whether there is a match?
+ * Otherwise backtracking sees by itself soon that there is none. */
+static bool is_hard_to_start(const struct regex *re)
+{
+    return re->program->regular && re->program->anchor == ANCHOR_NONE &&
+           re->program->first_byte < 0 && !re->prefix.findable;
+}
+
+/* What can be said without captures, and quickly; REGEX_LIMIT if it takes more than that. */
+static enum regex_result match_quickly(struct regex *re, struct str subject, bool only,
+                                       size_t *from)
+{
+    bool hard = is_hard_to_start(re);
+
+    if (!find_start(re, subject, from))
+        return REGEX_NO_MATCH;
+    if (only && re->prefix.is_all)
+        return REGEX_MATCH;
+    if (re->nfa_back && (only || hard || !re->back_decides)) {
+        if (!may_match_back(re, subject))
+            return REGEX_NO_MATCH;
+        return only && re->back_decides ? REGEX_MATCH : REGEX_LIMIT;
+    }
+    if (!re->program->regular || re->program->anchor == ANCHOR_START || (!only && !hard))
+        return REGEX_LIMIT;
+    if (!may_match(re, subject, *from))
+        return REGEX_NO_MATCH;
+    return only ? REGEX_MATCH : REGEX_LIMIT;
+}
+
 enum regex_result regex_match(struct regex *re, struct str subject, size_t *offsets,
                               unsigned count)
 {
-    const struct regex_program *p = re->program;
     size_t from, budget = BUDGET + BUDGET_A_BYTE * subject.len;
 
-    if (p->utf8 && !regex_utf8_valid(subject))
+    if (re->program->utf8 && !regex_utf8_valid(subject))
         return REGEX_BAD_UTF8;
-    if (re->nfa_back && (count == 0 || p->first_byte < 0)) {
-        bool may = may_match_back(re, subject);
-        if (!may || count == 0)
-            return may ? REGEX_MATCH : REGEX_NO_MATCH;
-    }
-    if (!find_start(re, subject, &from))
-        return REGEX_NO_MATCH;
-    if (count == 0 && re->prefix.is_all)
-        return REGEX_MATCH;
-    if (count == 0 && p->regular && p->anchor != ANCHOR_START)
-        return may_match(re, subject, from) ? REGEX_MATCH : REGEX_NO_MATCH;
-    enum regex_result result = regex_backtrack(&re->backtrack, p, subject, from, re->slots, budget);
+    enum regex_result result = match_quickly(re, subject, count == 0, &from);
+    if (result != REGEX_LIMIT)
+        return result;
+    result = regex_backtrack(&re->backtrack, re->program, subject, from, re->slots, budget);
     if (result == REGEX_LIMIT)
         result = match_slowly(re, subject, from);
     if (result == REGEX_MATCH)

@@ -89,17 +89,17 @@ static inline const unsigned char *last_exit(const struct run *r, const struct r
                                              const unsigned char *low, const unsigned char *high)
 {
     if (i->follow_byte >= 0) {
-        if (high == r->end && high-- == low)
-            return NULL;
-        while (*high != i->follow_byte) {
-            if (high-- == low)
-                return NULL;
+        const unsigned char *p = high == r->end ? high : high + 1;
+        while (p > low) {
+            if (*--p == i->follow_byte)
+                return p;
         }
-        return high;
+        return NULL;
     }
-    while (!regex_bytes_allow(i->follow, high, r->end)) {
-        if (high-- == low)
+    for (const unsigned char *p = high; !regex_bytes_allow(i->follow, p, r->end); p--) {
+        if (p == low)
             return NULL;
+        high = p - 1;
     }
     return high;
 }

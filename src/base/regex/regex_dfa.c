@@ -12,11 +12,14 @@ enum {
     STATES_FIRST = 8,
     POOL_FIRST = 64,
     BYTES_FOR_A_STATE = 10,  /* a state that serves for fewer was not worth keeping */
+    IDLE_MIN = 128,          /* of 256 bytes, for looking out for the others to pay */
 };
 
-/* An edge is where the row of the target's edges begins, or this. */
-#define EDGE_FINAL ((uint32_t)1 << 31)   /* in addition: nothing changes the answer any more */
-#define EDGE_UNKNOWN UINT32_MAX
+/* An edge is where the row of the target's edges begins, and in addition: */
+#define EDGE_FINAL ((uint32_t)1 << 31)   /* nothing that follows changes the answer */
+#define EDGE_IDLE ((uint32_t)1 << 30)    /* the target is the idle state */
+#define EDGE_UNKNOWN UINT32_MAX          /* or it is this */
+#define EDGE_ROW (EDGE_IDLE - 1)
 
 struct state {
     uint32_t pcs;            /* where in the pool they begin */
@@ -39,6 +42,9 @@ struct regex_dfa {
     size_t pool_count, pool_room;
     uint32_t begins[CONTEXTS];       /* the edge to begin with */
     size_t since_flush;              /* bytes matched */
+    /* In the idle state no match has begun.  Most bytes leave it there; those are skipped. */
+    bool has_idle;
+    bool idle[256];
     uint32_t *perhaps;
     struct regex_nfa_scratch scratch;
     struct regex_nfa_state from, to; /* scratch, with room for all instructions */
@@ -52,6 +58,28 @@ static void forget(struct regex_dfa *d)
     memset(d->buckets, 0, d->state_room * sizeof *d->buckets);
     for (unsigned i = 0; i < CONTEXTS; i++)
         d->begins[i] = EDGE_UNKNOWN;
+}
+
+static bool is_idle(const struct regex_nfa_state *s)
+{
+    return s->count == 0 && s->best == REGEX_NFA_NONE && s->before == 0;
+}
+
+static void learn_idle(struct regex_dfa *d)
+{
+    struct regex_nfa_state idle = { .pcs = d->from.pcs, .best = REGEX_NFA_NONE };
+    unsigned count = 0;
+
+    if (regex_nfa_is_final(d->nfa, &idle))
+        return;
+    for (unsigned symbol = 0; symbol < d->nfa->class_count; symbol++) {
+        regex_nfa_step(d->nfa, &d->scratch, &idle, symbol, &d->to);
+        for (unsigned c = 0; is_idle(&d->to) && c < 256; c++) {
+            d->idle[c] = d->idle[c] || d->nfa->classes[c] == symbol;
+            count += d->nfa->classes[c] == symbol;
+        }
+    }
+    d->has_idle = count >= IDLE_MIN;
 }
 
 struct regex_dfa *regex_dfa_new(const struct regex_nfa *n, size_t limit)
@@ -78,6 +106,7 @@ struct regex_dfa *regex_dfa_new(const struct regex_nfa *n, size_t limit)
         return NULL;
     }
     forget(d);
+    learn_idle(d);
     return d;
 }
 
@@ -175,7 +204,10 @@ static bool make_room(struct regex_dfa *d, uint32_t pcs)
 
 static uint32_t edge_to(const struct regex_dfa *d, uint32_t number)
 {
-    return number * d->width | (d->states[number].final ? EDGE_FINAL : 0);
+    const struct state *s = &d->states[number];
+    bool idle = d->has_idle && s->count == 0 && s->best == REGEX_NFA_NONE && s->before == 0;
+
+    return number * d->width | (s->final ? EDGE_FINAL : idle ? EDGE_IDLE : 0);
 }
 
 /* The edge to a state that is kept, after this if not before; EDGE_UNKNOWN if there is no room. */
@@ -278,7 +310,7 @@ static uint32_t run_known(const struct regex_dfa *d, uint32_t row, struct rest *
 
     for (; at < end; at++) {
         uint32_t edge = edges[row + classes[*at]];
-        if (edge & EDGE_FINAL)   /* true of EDGE_UNKNOWN, too */
+        if (edge & ~EDGE_ROW)
             break;
         row = edge;
     }
@@ -293,12 +325,18 @@ static uint32_t run_known_back(const struct regex_dfa *d, uint32_t row, struct r
 
     for (; at < end; end--) {
         uint32_t edge = edges[row + classes[end[-1]]];
-        if (edge & EDGE_FINAL)
+        if (edge & ~EDGE_ROW)
             break;
         row = edge;
     }
     r->end = end;
     return row;
+}
+
+static void skip_idle(const struct regex_dfa *d, struct rest *r)
+{
+    while (r->at < r->end && d->idle[*r->at])
+        r->at++;
 }
 
 /* The edge to the last state, or EDGE_UNKNOWN if that is not kept but in d->to. */
@@ -308,8 +346,11 @@ static uint32_t run(struct regex_dfa *d, uint32_t edge, struct rest r)
 
     while (!last && !(edge & EDGE_FINAL)) {
         size_t left = (size_t)(r.end - r.at);
-        uint32_t row = r.back ? run_known_back(d, edge, &r) : run_known(d, edge, &r);
+        uint32_t row = edge & EDGE_ROW;
         unsigned symbol;
+        if (edge & EDGE_IDLE)
+            skip_idle(d, &r);
+        row = r.back ? run_known_back(d, row, &r) : run_known(d, row, &r);
         last = take_symbol(d, &r, &symbol);
         d->since_flush += left - (size_t)(r.end - r.at);
         edge = d->edges[row + symbol];
@@ -329,7 +370,7 @@ static struct regex_nfa_state run_from(struct regex_dfa *d, unsigned before, str
         edge = run(d, edge, r);
     else
         run_unkept(d, r);
-    return edge == EDGE_UNKNOWN ? d->to : view(d, &d->states[(edge & ~EDGE_FINAL) / d->width]);
+    return edge == EDGE_UNKNOWN ? d->to : view(d, &d->states[(edge & EDGE_ROW) / d->width]);
 }
 
 void regex_dfa_run(struct regex_dfa *d, struct str subject, size_t from,

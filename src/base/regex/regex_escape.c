@@ -174,15 +174,30 @@ static bool read_named_reference(struct regex_parser *p, struct regex_escape *e)
     return regex_parse_fail(p, p->at, "\\k must be followed by a name in braces, <> or quotes");
 }
 
+/* Does {n}, {n,} or {n,m} stand here? */
+static bool is_quantifier(const struct regex_parser *p)
+{
+    const unsigned char *c = p->at + 1;
+
+    if (c >= p->end || !char_is_digit((char)*c))
+        return false;
+    while (c < p->end && char_is_digit((char)*c))
+        c++;
+    if (c < p->end && *c == ',')
+        c++;
+    while (c < p->end && char_is_digit((char)*c))
+        c++;
+    return c < p->end && *c == '}';
+}
+
 /* \N{U+hhh} is a character; \N{2} is two characters that are no newline. */
 static bool read_named_character(struct regex_parser *p, struct regex_escape *e)
 {
     const unsigned char *from = p->at;
 
-    if (!regex_parse_skip(p, STR("{")) || digit_of(p, 10) >= 0) {
-        p->at = from;
+    if (p->at == p->end || *p->at != '{' || is_quantifier(p))
         return true;
-    }
+    p->at++;
     if (!regex_parse_skip(p, STR("U+")))
         return regex_parse_fail(p, from, "\\N{name} is not supported");
     if (!p->utf8)
@@ -223,9 +238,8 @@ static bool read_letter(struct regex_parser *p, bool in_class, struct regex_esca
     case 'o':
         return read_octal_braced(p, &e->value);
     case 'g':
-        if (!in_class)
-            return read_reference(p, e);
-        break;
+        e->value = 'g';   /* as PCRE has it in a class */
+        return in_class || read_reference(p, e);
     case 'k':
         if (!in_class)
             return read_named_reference(p, e);

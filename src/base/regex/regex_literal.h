@@ -8,8 +8,10 @@
 #include "base/regex/regex_program.h"
 
 struct regex_literal {
-    struct str text;       /* empty if none is known */
-    size_t rare;           /* the place in it of the byte that is least common */
+    struct str text;       /* empty if none is known; in lower case if `nocase` */
+    bool nocase;           /* the case of letters is of no account, at least of some */
+    bool findable;         /* has a byte to look for: one that `nocase` does not concern */
+    size_t rare;           /* the place of the least common such byte */
     bool is_all;           /* of a prefix: whatever begins with it is a match */
 };
 
@@ -18,7 +20,9 @@ struct regex_literal regex_literal_prefix(const struct regex_program *p, struct 
 /* The longest text that every match of the tree contains. */
 struct regex_literal regex_literal_within(const struct regex_node *tree, bool utf8,
                                           struct arena *a);
-/* Where it first stands in `subject`, at or after `from` (at most the length); SIZE_MAX: nowhere. */
+/* Does the subject begin with it? */
+bool regex_literal_starts(const struct regex_literal *l, struct str subject);
+/* For one that is findable: where it first stands in `subject`, at or after `from` (at most the length); SIZE_MAX: nowhere. */
 size_t regex_literal_find(const struct regex_literal *l, struct str subject, size_t from);
 
 #endif

@@ -15,7 +15,7 @@
 
 /* --- putting programs together --- */
 
-static void copy_code(struct regex_nfa *n, struct regex_inst *code, struct regex_nfa_part *part,
+static void add_part(struct regex_nfa *n, struct regex_inst *code, struct regex_nfa_part *part,
                       const struct regex_program *p, unsigned number)
 {
     for (uint32_t pc = 0; pc < p->count; pc++) {
@@ -127,7 +127,7 @@ struct regex_nfa *regex_nfa_new(struct arena *a, struct regex_program *const *pr
         total += programs[i]->count;
     struct regex_inst *code = ARENA_NEW_ARRAY(a, struct regex_inst, total);
     for (unsigned i = 0; i < count; i++)
-        copy_code(n, code, &parts[i], programs[i], i);
+        add_part(n, code, &parts[i], programs[i], i);
     n->code = code;
     n->parts = parts;
     n->part_count = count;

@@ -5,7 +5,6 @@
 #include "http/modules/autoindex.h"
 
 #include "config/types.h"
-#include "http/body.h"
 #include "http/files.h"
 #include "http/files_denied.h"
 #include "http/request.h"
@@ -160,7 +159,6 @@ static int respond(struct request *r, const struct folder *folder)
         if (s->page.callback.len == 0)
             format = FORMAT_JSON;
     }
-    body_discard(r);
     s->source = (struct source){ &autoindex_ops, r };
     s->folder = folder;
     s->format = format_of(format);

@@ -106,4 +106,6 @@ static int not_modified_apply(struct request *r)
     return 0;
 }
 
-const struct http_filter not_modified_filter = { "not_modified", NULL, not_modified_apply };
+const struct http_filter not_modified_filter = {
+    .name = "not_modified", .main_only = true, .apply = not_modified_apply,
+};

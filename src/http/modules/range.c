@@ -390,4 +390,6 @@ static int range_apply(struct request *r)
     return 0;
 }
 
-const struct http_filter range_filter = { "range", NULL, range_apply };
+const struct http_filter range_filter = {
+    .name = "range", .main_only = true, .apply = range_apply,
+};

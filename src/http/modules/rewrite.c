@@ -3,7 +3,6 @@
  */
 #include "http/modules/rewrite.h"
 
-#include "http/body.h"
 #include "http/core.h"
 #include "http/mime.h"
 #include "http/request.h"
@@ -99,7 +98,6 @@ static int run(struct request *r)
         return STATUS_INTERNAL_SERVER_ERROR;
     if (is_redirect(c->status))
         return response_redirect(r, c->status, text);
-    body_discard(r);
     return response_text(r, c->status, mime_type(core_conf(r->conf), r->uri), text);
 }
 

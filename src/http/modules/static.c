@@ -3,7 +3,6 @@
  */
 #include "http/modules/static.h"
 
-#include "http/body.h"
 #include "http/escape.h"
 #include "http/files.h"
 #include "http/files_denied.h"
@@ -71,7 +70,6 @@ int static_handler(struct request *r)
         return STATUS_INTERNAL_SERVER_ERROR;
     if (files_open(r, path, &f) == FILES_WAIT)
         return STEP_WAIT;
-    body_discard(r);
     return respond(r, f, path);
 }
 

@@ -10,12 +10,14 @@
 
 enum v1_progress { V1_LINE, V1_FIELDS, V1_COMPLETE };
 
+enum { V1_SPANS = BATCH_SPANS + 5 };   /* and the head, a chunk's size, gathered bytes, the end */
+
 struct v1 {
     /* the head as it comes in */
     enum v1_progress progress;
     struct buffer *old;                /* buffers that were filled; texts point into them */
     size_t scanned;                    /* bytes of the current line known to hold no line feed */
-    size_t head_size;                  /* bytes of the head so far */
+    size_t head_size;                  /* bytes of the head's whole lines so far */
     unsigned fields;
 
     /* the request's body */
@@ -28,8 +30,10 @@ struct v1 {
     unsigned first, count;             /* spans not sent */
     uint64_t resume_ms;                /* limit_rate: not before; 0: no wait */
     size_t turn_bytes;                 /* sent in this turn of the loop */
+    char *gather;                      /* postpone_output: where small pieces are put together */
+    size_t gathered;
     char chunk_line[20];
-    struct span spans[BATCH_SPANS + 4];
+    struct span spans[V1_SPANS];
     struct batch batch;
 };
 
@@ -45,13 +49,15 @@ static inline struct v1 *v1_of(const struct request *r)
  * client's state has changed (a request has begun, or the connection is closed).
  */
 bool v1_read_head(struct client *c);
+/* Takes one line of the head, its end taken off.  0 (v->progress says how far), or a status. */
+unsigned v1_take_line(struct request *r, struct v1 *v, struct str line);
 /* What c->in holds becomes free for the next request: v1's part of a request's end. */
 void v1_release(struct client *c, struct request *r);
 
 int v1_send(struct request *r);
 void v1_interim(struct request *r, unsigned status, const struct headers *fields);
 ssize_t v1_read_body(struct request *r, char *buffer, size_t size);
-/* Body bytes that the client has announced and not been read yet. */
+/* Whether bytes are to come that belong to this request: of its body, or behind a head that was refused. */
 bool v1_body_left(const struct request *r);
 
 #endif

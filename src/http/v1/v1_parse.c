@@ -60,59 +60,70 @@ bool v1_is_token(struct str s)
     return s.len > 0 && span_of(s, TOKEN) == s.len;
 }
 
-/* "HTTP/" 1*DIGIT "." 1*DIGIT, digits bounded.  Only major 1 is served over this syntax. */
+bool v1_may_begin(char byte)
+{
+    return (byte >= 'A' && byte <= 'Z') || byte == '_' || byte == '-' || byte == '\r' || byte == '\n';
+}
+
+static bool is_method(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!v1_may_begin(s.data[i]) || s.data[i] < ' ')
+            return false;
+    }
+    return s.len > 0;
+}
+
+/* "HTTP/" DIGIT "." DIGIT.  Only major 1 is served over this syntax. */
 static enum v1_result parse_version(struct str s, unsigned *version)
 {
-    unsigned major, minor;
-
-    if (!str_starts(s, STR("HTTP/")))
+    if (s.len != 8 || !str_starts(s, STR("HTTP/")) || !char_is_digit(s.data[5]) ||
+        s.data[6] != '.' || !char_is_digit(s.data[7]) || s.data[5] == '0')
         return V1_BAD;
-    struct str rest = str_from(s, 5);
-    struct str first = str_split(&rest, '.');
-    if (!rest.data || !str_to_uint(first, 99, &major) || !str_to_uint(rest, 999, &minor))
-        return V1_BAD;
-    if (major < 1)
-        return V1_BAD;
-    if (major > 1)
+    if (s.data[5] != '1')
         return V1_BAD_VERSION;
-    *version = 1000 + minor;
+    *version = 1000 + (unsigned)(s.data[7] - '0');
     return V1_OK;
 }
 
-/* scheme "://" authority path: leaves the path in *target, "/" or "/?" where it is empty. */
-static bool split_absolute(struct str *target, struct str *authority)
+/* RFC 3986 section 3.1. */
+static bool is_scheme(struct str s)
 {
-    ptrdiff_t colon = str_find(*target, STR("://"));
-
-    if (colon <= 0)
-        return false;
-    for (ptrdiff_t i = 0; i < colon; i++) {
-        char c = char_lower(target->data[i]);
+    for (size_t i = 0; i < s.len; i++) {
+        char c = char_lower(s.data[i]);
         bool letter = c >= 'a' && c <= 'z';
         if (!letter && !(i > 0 && (char_is_digit(c) || c == '+' || c == '-' || c == '.')))
             return false;
     }
-    struct str rest = str_from(*target, (size_t)colon + 3);
+    return s.len > 0;
+}
+
+/* scheme "://" authority path: leaves the path in *target, "/" where there is nothing. */
+static bool split_absolute(struct v1_request_line *r)
+{
+    ptrdiff_t colon = str_find(r->target, STR("://"));
+
+    if (colon < 0 || !is_scheme(str_first(r->target, (size_t)colon)))
+        return false;
+    r->scheme = str_first(r->target, (size_t)colon);
+    struct str rest = str_from(r->target, (size_t)colon + 3);
     size_t end = 0;
     while (end < rest.len && rest.data[end] != '/' && rest.data[end] != '?' &&
            rest.data[end] != '#')
         end++;
-    if (end == 0)
-        return false;
-    *authority = str_first(rest, end);
-    *target = str_from(rest, end);
-    if (target->len == 0)
-        *target = STR("/");
-    return true;
+    r->authority = str_first(rest, end);
+    r->target = end < rest.len ? str_from(rest, end) : STR("/");
+    return end > 0;
 }
 
+/* Section 3.2: which form it is depends on the method. */
 static bool parse_target(struct v1_request_line *r)
 {
     struct str *t = &r->target;
 
     if (t->len == 0 || span_of(*t, TARGET) != t->len)
         return false;
-    if (str_eq(r->method, STR("CONNECT"))) {       /* authority-form, section 3.2.3 */
+    if (str_eq(r->method, STR("CONNECT"))) {       /* authority-form */
         r->authority = *t;
         *t = STR("/");
         return true;
@@ -121,41 +132,24 @@ static bool parse_target(struct v1_request_line *r)
         return true;
     if (str_eq(*t, STR("*")))                      /* asterisk-form is for OPTIONS alone */
         return str_eq(r->method, STR("OPTIONS"));
-    return split_absolute(t, &r->authority);
-}
-
-static bool is_method(struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i];
-        if (!((c >= 'A' && c <= 'Z') || c == '_' || c == '-'))
-            return false;
-    }
-    return s.len > 0;
+    return split_absolute(r);
 }
 
 enum v1_result v1_parse_request_line(struct str line, struct v1_request_line *r)
 {
-    const char *space = line.len ? memchr(line.data, ' ', line.len) : NULL;
+    struct str rest = line;
 
     *r = (struct v1_request_line){ 0 };
-    if (!space || !is_method(str_range(line.data, space)))
+    r->method = str_split(&rest, ' ');
+    if (!rest.data || !is_method(r->method))
         return V1_BAD_METHOD;
-    r->method = str_range(line.data, space);
-    struct str rest = str_range(space + 1, line.data + line.len);
-    ptrdiff_t at = str_index(rest, ' ');
-    if (at < 0) {                                  /* HTTP/0.9: exactly "GET /path" */
-        r->target = rest;
+    r->target = str_split(&rest, ' ');
+    if (!rest.data) {                              /* HTTP/0.9: exactly "GET /path" */
         r->version = 9;
-        return str_eq(r->method, STR("GET")) && rest.len && rest.data[0] == '/' && parse_target(r)
-                   ? V1_OK
-                   : V1_BAD;
+        return str_eq(r->method, STR("GET")) && str_starts(r->target, STR("/")) && parse_target(r)
+                   ? V1_OK : V1_BAD;
     }
-    r->target = str_first(rest, (size_t)at);
-    enum v1_result result = parse_version(str_from(rest, (size_t)at + 1), &r->version);
-    if (result != V1_OK)
-        return result;
-    return parse_target(r) ? V1_OK : V1_BAD;
+    return parse_target(r) ? parse_version(rest, &r->version) : V1_BAD;
 }
 
 enum v1_result v1_parse_field(struct str line, bool underscores, struct str *name,
@@ -181,42 +175,83 @@ enum v1_result v1_parse_field(struct str line, bool underscores, struct str *nam
     return odd ? V1_SKIP : V1_OK;
 }
 
+/* A byte of a chunk's size line.  false: malformed. */
+static bool size_byte(struct v1_chunks *c, char byte)
+{
+    unsigned char class = classes[(unsigned char)byte];
+    bool blank = byte == ' ' || byte == '\t';
+    int digit = c->state <= CHUNK_SIZE_DIGITS ? char_hex(byte) : -1;
+
+    if (digit >= 0) {
+        c->state = CHUNK_SIZE_DIGITS;
+        if (c->left >> 58)                         /* larger than any file */
+            return false;
+        c->left = c->left << 4 | (unsigned)digit;
+        return true;
+    }
+    if (c->state == CHUNK_SIZE_START || ++c->extra > V1_MAX_CHUNK_EXTRA)
+        return false;
+    switch (c->state) {
+    case CHUNK_QUOTED:
+        if (byte == '"' || byte == '\\')
+            c->state = byte == '"' ? CHUNK_SPACE : CHUNK_ESCAPED;
+        return class & VALUE;
+    case CHUNK_ESCAPED:
+        c->state = CHUNK_QUOTED;
+        return class & VALUE;
+    default:
+        break;
+    }
+    if (byte == '\r')
+        c->state = CHUNK_SIZE_LF;
+    else if (byte == ';')
+        c->state = CHUNK_EXTENSION;
+    else if (c->state != CHUNK_EXTENSION) {
+        c->state = CHUNK_SPACE;
+        return blank;
+    } else if (byte == '"')
+        c->state = CHUNK_QUOTED;
+    else
+        return blank || byte == '=' || (class & TOKEN);
+    return true;
+}
+
+/* A byte of what follows the last chunk.  false: malformed. */
+static bool trailer_byte(struct v1_chunks *c, char byte)
+{
+    unsigned char class = classes[(unsigned char)byte];
+
+    if (++c->extra > V1_MAX_CHUNK_EXTRA)
+        return false;
+    switch (c->state) {
+    case CHUNK_TRAILER_START:
+        c->state = byte == '\r' ? CHUNK_END_LF : CHUNK_TRAILER_NAME;
+        return byte == '\r' || (class & TOKEN);
+    case CHUNK_TRAILER_NAME:
+        if (byte == ':')
+            c->state = CHUNK_TRAILER_VALUE;
+        return byte == ':' || (class & TOKEN);
+    default:
+        if (byte == '\r')
+            c->state = CHUNK_TRAILER_LF;
+        return byte == '\r' || (class & VALUE);
+    }
+}
+
 /* One byte of framing.  false: malformed. */
 static bool chunk_byte(struct v1_chunks *c, char byte)
 {
-    int digit;
-
     switch (c->state) {
     case CHUNK_SIZE_START:
     case CHUNK_SIZE_DIGITS:
-        digit = char_hex(byte);
-        if (digit >= 0) {
-            if (c->left >> 58)                     /* larger than any file */
-                return false;
-            c->left = c->left << 4 | (unsigned)digit;
-            c->state = CHUNK_SIZE_DIGITS;
-            return true;
-        }
-        if (c->state == CHUNK_SIZE_START)
-            return false;
-        if (byte == '\r')
-            c->state = CHUNK_SIZE_LF;
-        else if (byte == ';' || byte == ' ' || byte == '\t')
-            c->state = CHUNK_EXTENSION;
-        else
-            return false;
-        return true;
+    case CHUNK_SPACE:
     case CHUNK_EXTENSION:
-        if (byte == '\r')
-            c->state = CHUNK_SIZE_LF;
-        else if (byte == '\n' || byte == '\0')
-            return false;
-        return ++c->extra <= V1_MAX_CHUNK_EXTRA;
+    case CHUNK_QUOTED:
+    case CHUNK_ESCAPED:
+        return size_byte(c, byte);
     case CHUNK_SIZE_LF:
-        if (byte != '\n')
-            return false;
         c->state = c->left ? CHUNK_DATA : CHUNK_TRAILER_START;
-        return true;
+        return byte == '\n';
     case CHUNK_DATA_CR:
         c->state = CHUNK_DATA_LF;
         return byte == '\r';
@@ -224,18 +259,9 @@ static bool chunk_byte(struct v1_chunks *c, char byte)
         c->state = CHUNK_SIZE_START;
         return byte == '\n';
     case CHUNK_TRAILER_START:
-        if (byte == '\r') {
-            c->state = CHUNK_END_LF;
-            return true;
-        }
-        c->state = CHUNK_TRAILER;
-        return (classes[(unsigned char)byte] & TOKEN) && ++c->extra <= V1_MAX_CHUNK_EXTRA;
-    case CHUNK_TRAILER:
-        if (byte == '\r')
-            c->state = CHUNK_TRAILER_LF;
-        else if (byte == '\n' || byte == '\0')
-            return false;
-        return ++c->extra <= V1_MAX_CHUNK_EXTRA;
+    case CHUNK_TRAILER_NAME:
+    case CHUNK_TRAILER_VALUE:
+        return trailer_byte(c, byte);
     case CHUNK_TRAILER_LF:
         c->state = CHUNK_TRAILER_START;
         return byte == '\n';
@@ -371,6 +397,8 @@ bool v1_parse_path(struct str target, bool merge_slashes, char *space, struct v1
 {
     *p = (struct v1_path){ 0 };
     struct str path = str_first(target, path_end(target, p));
+    if (path.len == 0)                             /* of an absolute-form */
+        path = STR("/");
     if (is_plain(path, merge_slashes)) {
         p->path = path;
         return true;

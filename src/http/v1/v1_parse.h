@@ -9,7 +9,8 @@
 
 struct v1_request_line {
     struct str method;
-    struct str target;             /* origin-form with arguments, or "*" */
+    struct str target;             /* origin-form with arguments ("?..." alone too), or "*" */
+    struct str scheme;             /* of absolute-form; empty otherwise */
     struct str authority;          /* of absolute-form or of CONNECT; empty otherwise */
     unsigned version;              /* major * 1000 + minor; 9 for a plain "GET /path" */
 };
@@ -22,8 +23,10 @@ enum v1_result {
     V1_SKIP,                       /* a field with an invalid name */
 };
 
-/* A request line without its line end (section 3). */
+/* A request line without its line end (section 3): single spaces between its parts. */
 enum v1_result v1_parse_request_line(struct str line, struct v1_request_line *result);
+/* Whether a request line may begin with that byte: a TLS hello, for one, does not. */
+bool v1_may_begin(char byte);
 
 /*
  * A field line without its line end (section 5).  V1_BAD: a space before the colon, folding, no colon,
@@ -33,17 +36,24 @@ enum v1_result v1_parse_request_line(struct str line, struct v1_request_line *re
 enum v1_result v1_parse_field(struct str line, bool underscores, struct str *name,
                               struct str *value);
 
-/* Chunked transfer coding (section 7.1), a byte stream in, body bytes out. */
+/*
+ * Chunked transfer coding (section 7.1), a byte stream in, body bytes out.  Lines end in CR LF and in
+ * nothing else; extensions and trailers are checked and dropped.
+ */
 enum v1_chunk_state {
     CHUNK_SIZE_START,
     CHUNK_SIZE_DIGITS,
+    CHUNK_SPACE,                   /* behind the size or a part of an extension: ";" or the end */
     CHUNK_EXTENSION,
+    CHUNK_QUOTED,
+    CHUNK_ESCAPED,                 /* behind a backslash in quotes */
     CHUNK_SIZE_LF,
     CHUNK_DATA,
     CHUNK_DATA_CR,
     CHUNK_DATA_LF,
     CHUNK_TRAILER_START,
-    CHUNK_TRAILER,
+    CHUNK_TRAILER_NAME,
+    CHUNK_TRAILER_VALUE,
     CHUNK_TRAILER_LF,
     CHUNK_END_LF,
     CHUNK_DONE,

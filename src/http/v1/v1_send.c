@@ -113,13 +113,15 @@ static void put_connection(struct out *o, const struct request *r)
 /* How the body's end will be known: by its length, by chunks, or by the end of the connection. */
 static void choose_framing(struct request *r)
 {
-    const struct response *res = &r->response;
-    bool bodiless = r->flags.header_only || res->status < STATUS_OK ||
-                    res->status == STATUS_NO_CONTENT || res->status == STATUS_NOT_MODIFIED;
+    struct response *res = &r->response;
+    bool bodiless = r->flags.header_only || res->status < STATUS_OK;
+    bool chunks = r->version == VERSION_11 && core_conf(r->conf)->chunked_transfer_encoding;
 
+    if (res->make_trailers && chunks && !bodiless)
+        res->length = -1;                      /* trailers stand behind chunks alone */
     if (res->length >= 0 || (bodiless && r->method != METHOD_HEAD))
         return;
-    if (r->version == VERSION_11 && core_conf(r->conf)->chunked_transfer_encoding)
+    if (chunks)
         r->flags.chunked = true;
     else
         r->flags.keepalive = false;
@@ -192,6 +194,8 @@ static void queue_end(struct request *r, struct v1 *v, bool after_data)
 {
     const struct headers *trailers = &r->response.trailers;
 
+    if (r->response.make_trailers)
+        r->response.make_trailers(r);
     if (trailers->list.count == 0) {
         struct str end = after_data ? STR("\r\n0\r\n\r\n") : STR("0\r\n\r\n");
         queue_memory(v, end.data, end.len);

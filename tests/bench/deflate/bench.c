@@ -1,8 +1,13 @@
 /*
  * bench: our compressor and decompressor beside zlib's, level by level, on the files of a corpus
- * (corpus.py).  Each file is compressed as gzip on its own, as a server would, in one call; zlib gets
- * its memory from a pool, as in nginx, so that neither pays for malloc.  The last file is the page
- * whose time per request is given too.
+ * (corpus.py).  Each file is compressed as gzip on its own, as a server would, in one call; zlib
+ * gets its memory from a pool, as in nginx, so that neither pays for malloc.  The last file is the
+ * page whose time per request is given too.
+ *
+ *     cc -O2 -Isrc tests/bench/deflate/bench.c src/base/deflate/[a-z]*.c src/base/digest/[a-z]*.c \
+ *        src/base/str.c src/base/out.c src/base/arena.c -lz -o /tmp/bench
+ *     tests/bench/deflate/corpus.py /tmp/corpus
+ *     /tmp/bench /tmp/corpus/[0-9]* /tmp/corpus/made* /tmp/corpus/page.html
  *
  *     bench [-l LEVELS, such as 169] [-n ROUNDS] FILE... PAGE
  */
@@ -186,10 +191,10 @@ static void bench_level(int level, double total, unsigned rounds)
     struct result it = measure(zlib_pack, files, file_count, level, rounds);
     struct result we_page = measure(our_pack, &page, 1, level, 200 * rounds);
     struct result it_page = measure(zlib_pack, &page, 1, level, 200 * rounds);
-    printf("%5d %9zu %9zu %6.3f %8.1f %8.1f %6.2f   %6zu %6zu %7.1f %7.1f\n", level, we.size, it.size,
-           (double)we.size / (double)it.size, total / we.seconds / 1e6, total / it.seconds / 1e6,
-           we.seconds / it.seconds, we_page.size, it_page.size, we_page.seconds * 1e6,
-           it_page.seconds * 1e6);
+    printf("%5d %9zu %9zu %6.3f %8.1f %8.1f %6.2f   %6zu %6zu %7.1f %7.1f\n", level, we.size,
+           it.size, (double)we.size / (double)it.size, total / we.seconds / 1e6,
+           total / it.seconds / 1e6, we.seconds / it.seconds, we_page.size, it_page.size,
+           we_page.seconds * 1e6, it_page.seconds * 1e6);
 }
 
 static void bench_inflate(unsigned rounds)
@@ -233,7 +238,8 @@ int main(int argc, char **argv)
     if (file_count == 0)
         fail("no files");
     printf("%u files, %.0f bytes\n", file_count, total);
-    printf("level      ours      zlib  ratio  ours/MBs zlib/MBs   CPU     page   zlib  ours/us zlib/us\n");
+    puts("level      ours      zlib  ratio our MB/s     zlib    CPU"
+         "     page   zlib  our us    zlib");
     for (; *levels; levels++)
         bench_level(*levels - '0', total, rounds);
     bench_inflate(rounds);

@@ -11,7 +11,8 @@ import string
 import sys
 
 ROOTS = ('/usr/share/doc', '/usr/share/javascript', '/usr/share/gitweb', '/usr/share/gtk-doc',
-         '/usr/share/nginx', '/usr/lib/node_modules', '/usr/lib/python3', '/usr/share/icons/Adwaita')
+         '/usr/share/nginx', '/usr/lib/node_modules', '/usr/lib/python3',
+         '/usr/share/icons/Adwaita')
 SAMPLES = {'.html': 24, '.css': 8, '.js': 20, '.json': 12, '.svg': 12}
 SMALLEST, LARGEST = 3_000, 250_000
 

@@ -1,8 +1,8 @@
 /*
- * modules: every module of the program.
+ * weir_modules: every module of the program.
  */
-#ifndef MODULES_H
-#define MODULES_H
+#ifndef WEIR_MODULES_H
+#define WEIR_MODULES_H
 
 #include "config/directive.h"
 

@@ -1,19 +1,23 @@
 /*
- * modules: every module of the program, in the order in which their rows are listed and their
+ * weir_modules: every module of the program, in the order in which their rows are listed and their
  * finish() runs.  What configure left out is not here.
  */
-#include "modules.h"
+#include "weir_modules.h"
 
 #include "config/error_log.h"
 #include "config/thread_pools.h"
 #include "http/core.h"
+#include "http/modules/add_header.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/index.h"
 #include "http/modules/log.h"
 #include "http/modules/rewrite.h"
 #include "http/modules/try_files.h"
+#include "http/proxy/proxy_conf.h"
 #include "process/process_conf.h"
-
+#include "script/geo.h"
+#include "script/map.h"
+#include "script/split_clients.h"
 
 struct module *const weir_modules[] = {
     &process_module,
@@ -26,6 +30,11 @@ struct module *const weir_modules[] = {
     &http_autoindex_module,
     &http_try_files_module,
     &http_rewrite_module,
+    &http_map_module,
+    &http_geo_module,
+    &http_split_clients_module,
+    &http_headers_module,
     &http_log_module,
+    &http_proxy_module,
     NULL,
 };

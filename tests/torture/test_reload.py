@@ -1,0 +1,151 @@
+"""Reload in place, under load: nobody notices.  WEIR_RELOADS: how many (30; `make torture`: 1000)."""
+import os
+import signal
+import time
+
+import pytest
+
+import clients
+import conftest
+
+RELOADS = int(os.environ.get("WEIR_RELOADS", "30"))
+SLOW, IDLE = 200, 1000
+VALID = (b"one\n", b"two\n")
+
+MAIN = "worker_processes 2;\nerror_log error.log notice;\nworker_rlimit_nofile 8192;\n"
+HTTP = """
+    keepalive_timeout 1h;
+    keepalive_requests 1000000;
+    send_timeout 1h;
+    server {{
+        listen 127.0.0.1:@PORT@;
+        location = /gen {{ return 200 "{word}\\n"; }}
+        location = /big {{ root html; }}
+        {extra}
+    }}
+"""
+
+
+def conf(word, extra=""):
+    inside = HTTP.format(word=word, extra=extra)
+    return (f"daemon off;\npid weir.pid;\nuser root;\n{MAIN}events {{ worker_connections 4000; }}\n"
+            f"http {{\naccess_log off;\n{inside}\n}}\n")
+
+
+def is_sanitized():
+    with open(conftest.functional.BINARY, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
+class Tail:
+    """Waits for lines of the error log, each only once."""
+
+    def __init__(self, path):
+        self.file = open(path, encoding="utf-8", errors="replace")
+        self.file.seek(0, os.SEEK_END)
+
+    def wait(self, text, seconds=20):
+        end = time.monotonic() + seconds
+        seen = ""
+        while time.monotonic() < end:
+            line = self.file.readline()
+            seen += line
+            if text in line:
+                return seen
+            if not line:
+                time.sleep(0.002)
+        raise AssertionError(f"not in the log: {text}\n{seen}")
+
+
+@pytest.fixture
+def server(weir, tmp_path):
+    (tmp_path / "html").mkdir()
+    with open(tmp_path / "html" / "big", "wb") as f:
+        f.truncate(clients.BIG)
+    s = weir(http=HTTP.format(word="one", extra=""), main=MAIN + "user root;\n", master="on")
+    s.write_conf(conf("one"))
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_log("configuration 2 is in use")
+    return s
+
+
+def reload_once(server, tail, i):
+    """Every tenth is broken, every second of the others changes what is served."""
+    if i % 10 == 9:
+        server.write_conf(conf("bad", extra="no_such_directive on;"))
+        server.process.send_signal(signal.SIGHUP)
+        said = tail.wait("the former one stays in use")
+        assert 'unknown directive "no_such_directive"' in said
+        return
+    word, extra = ("one", "two")[i // 2 % 2], f"location /l{i // 2} {{ return 404; }}"
+    server.write_conf(conf(word, extra))
+    server.process.send_signal(signal.SIGHUP)
+    tail.wait("is in use")
+    s = clients.connect(server.port)
+    assert clients.ask(s, close=True)[1] == word.encode() + b"\n"
+    s.close()
+
+
+def test_reload_under_load(server):
+    server.allow("no_such_directive")
+    workers = clients.children(server.process.pid)
+    assert len(workers) == 2
+    tail = Tail(server.dir / "error.log")
+    idle = clients.Idle(server.port, IDLE)
+    slow = clients.Slow(server.port, SLOW)
+    slow.start()
+    stream = clients.Stream(server.port, VALID)
+    begun = time.monotonic()
+    for i in range(RELOADS):
+        reload_once(server, tail, i)
+        if i == 9:
+            early = [clients.resident(pid) for pid in workers]
+    seconds = time.monotonic() - begun
+    late = [clients.resident(pid) for pid in workers]
+    done, failed = stream.end()
+    assert clients.children(server.process.pid) == workers, "a worker was replaced"
+    assert not failed, failed[:10]
+    assert done > RELOADS
+    assert idle.closed() == 0
+    assert idle.ask_all() == IDLE
+    before = slow.read
+    time.sleep(1)
+    assert slow.read > before
+    assert not slow.failed, slow.failed[:10]
+    slow.end()
+    idle.end()
+    print(f"{RELOADS} reloads in {seconds:.1f} s, {done} requests, "
+          f"resident KiB {early} -> {late}")
+    if not is_sanitized():             # a sanitizer keeps what was freed for a while
+        assert all(b <= a * 1.05 for a, b in zip(early, late)), (early, late)
+
+
+def test_fair_accept(weir):
+    """A slow ramp of connections to workers that share a socket."""
+    count, workers = 2000, 4
+    s = weir("return 200 x;", main=f"worker_processes {workers};\nuser root;\n"
+             "error_log error.log notice;\nworker_rlimit_nofile 8192;\n", master="on")
+    pids = clients.children(s.process.pid)
+    base = [clients.sockets_of(pid) for pid in pids]
+    held = []
+    s.write_conf((s.dir / "weir.conf").read_text().replace(
+        "events { }", "events { worker_connections 4000; }"))
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_log("configuration 2 is in use")
+    for i in range(count):
+        held.append(clients.connect(s.port))
+        if i % 10 == 0:
+            time.sleep(0.01)
+    deadline = time.monotonic() + 10
+    while True:
+        got = [clients.sockets_of(pid) - b for pid, b in zip(pids, base)]
+        if sum(got) == count:
+            break
+        assert time.monotonic() < deadline, f"{count - sum(got)} connections wait: {got}"
+        time.sleep(0.05)
+    mean = count / workers
+    print("connections of each worker:", got)
+    assert max(got) <= 1.3 * mean, got
+    assert min(got) >= 0.7 * mean, got
+    for c in held:
+        c.close()
