@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct chunk {
     struct chunk *next;
@@ -67,17 +68,25 @@ void arena_init(struct arena *a)
     *a = (struct arena){ 0 };
 }
 
+void arena_init_blocks(struct arena *a)
+{
+    *a = (struct arena){ .blocks = true };
+}
+
 void arena_fini(struct arena *a)
 {
     for (struct chunk *c = a->chunks, *next; c; c = next) {
         next = c->next;
-        chunk_give(c);
+        if (a->blocks)
+            munmap(c, ARENA_BLOCK);
+        else
+            chunk_give(c);
     }
     for (struct chunk *c = a->large, *next; c; c = next) {
         next = c->next;
         free(c);
     }
-    arena_init(a);
+    *a = (struct arena){ .blocks = a->blocks };
 }
 
 static size_t aligned(size_t size)
@@ -97,20 +106,32 @@ static void *alloc_large(struct arena *a, size_t size)
     return c + 1;
 }
 
+/* A fresh chunk or block to allocate from; false: memory is short. */
+static bool add_chunk(struct arena *a)
+{
+    size_t size = a->blocks ? ARENA_BLOCK : CHUNK_SIZE;
+    struct chunk *c;
+
+    if (a->blocks) {
+        c = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (c == MAP_FAILED)
+            return false;
+    } else if (!(c = chunk_take()))
+        return false;
+    c->next = a->chunks;
+    a->chunks = c;
+    a->at = (char *)(c + 1);
+    a->end = (char *)c + size;
+    return true;
+}
+
 void *arena_try_alloc(struct arena *a, size_t size)
 {
-    if (size >= LARGE)
+    if (size >= (a->blocks ? ARENA_BLOCK / 8 : LARGE))
         return alloc_large(a, size);
     size = aligned(size ? size : 1);
-    if ((size_t)(a->end - a->at) < size) {
-        struct chunk *c = chunk_take();
-        if (!c)
-            return NULL;
-        c->next = a->chunks;
-        a->chunks = c;
-        a->at = (char *)(c + 1);
-        a->end = (char *)c + CHUNK_SIZE;
-    }
+    if ((size_t)(a->end - a->at) < size && !add_chunk(a))
+        return NULL;
     void *p = a->at;
     a->at += size;
     return p;

@@ -20,14 +20,16 @@
 enum {
     CHUNK_SIZE = 4096,     /* bytes of a pooled chunk, its header included */
     ARENA_ALIGN = 8,
+    ARENA_BLOCK = 256 * 1024,
 };
 
 struct chunk;
 
 struct arena {
     char *at, *end;        /* free bytes of the newest chunk */
-    struct chunk *chunks;  /* pooled ones, the newest first */
+    struct chunk *chunks;  /* pooled ones or blocks, the newest first */
     struct chunk *large;   /* single allocations that no chunk could hold */
+    bool blocks;           /* takes ARENA_BLOCK bytes at a time from the system */
 };
 
 /* Makes sure that `count` chunks can be had without asking the system; false if memory is short. */
@@ -40,6 +42,9 @@ void chunk_give(void *chunk);
 
 /* Takes no memory yet. */
 void arena_init(struct arena *a);
+/* The same for what is large and lives long (a generation): takes blocks rather than chunks, and gives
+ * them back to the system, not to the pool. */
+void arena_init_blocks(struct arena *a);
 /* Frees all that was allocated from it; the arena is empty then and may be used again. */
 void arena_fini(struct arena *a);
 

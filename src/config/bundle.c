@@ -14,7 +14,7 @@
 #include "base/os.h"
 #include "base/out.h"
 
-enum { MAGIC = 0x57425531, MAX_BUNDLE = 1 << 30 };
+enum { MAGIC = 0x57425532, MAX_BUNDLE = 1 << 30 };
 
 /* ---- packing ---- */
 
@@ -59,8 +59,10 @@ static void put_bundle(struct out *o, const struct bundle *b)
     put_text(o, b->prefix);
     put_text(o, b->conf_prefix);
     out_u32(o, b->tree->files.count);
-    for (unsigned i = 0; i < b->tree->files.count; i++)
+    for (unsigned i = 0; i < b->tree->files.count; i++) {
         put_text(o, b->tree->files.items[i].path);
+        out_u8(o, b->tree->files.items[i].command_line);
+    }
     put_nodes(o, b->tree->top);
     out_u32(o, b->files.count);
     for (unsigned i = 0; i < b->files.count; i++) {
@@ -133,7 +135,7 @@ static void take_node(struct cursor *c, struct tree *t, struct node *n, unsigned
     n->end_line = cursor_u32(c);
     n->block = cursor_u8(c) != 0;
     n->count = take_count(c, 12);
-    n->words = ARENA_NEW_ARRAY(&t->arena, struct word, n->count + 1);
+    n->words = ARENA_NEW_ARRAY(&t->arena, struct word, n->count);
     for (unsigned i = 0; i < n->count; i++) {
         struct word *w = &n->words[i];
         w->text = take_text(c, &t->arena);
@@ -141,7 +143,7 @@ static void take_node(struct cursor *c, struct tree *t, struct node *n, unsigned
         w->column = cursor_u16(c);
         w->width = cursor_u16(c);
     }
-    if (n->file >= t->files.count)
+    if (n->file >= t->files.count || n->count == 0)
         c->bad = true;
     if (n->block)
         n->children = take_nodes(c, t, n, depth + 1);
@@ -173,8 +175,11 @@ static bool take_bundle(struct cursor *c, struct bundle *b)
         return false;
     b->prefix = take_text(c, &t->arena);
     b->conf_prefix = take_text(c, &t->arena);
-    for (unsigned left = take_count(c, 4); left && !c->bad; left--)
-        ARRAY_PUSH(&t->files, &t->arena)->path = take_text(c, &t->arena);
+    for (unsigned left = take_count(c, 5); left && !c->bad; left--) {
+        struct tree_file *f = ARRAY_PUSH(&t->files, &t->arena);
+        f->path = take_text(c, &t->arena);
+        f->command_line = cursor_u8(c) != 0;
+    }
     t->top = take_nodes(c, t, NULL, 0);
     for (unsigned left = take_count(c, 8); left && !c->bad; left--) {
         struct bundle_file *f = ARRAY_PUSH(&b->files, &t->arena);
@@ -200,7 +205,7 @@ bool bundle_unpack(int fd, struct bundle *b)
     munmap(data, (size_t)st.st_size);
     if (!good) {
         tree_free(b->tree);
-        b->tree = NULL;
+        *b = (struct bundle){ 0 };
     }
     return good;
 }

@@ -8,7 +8,7 @@ struct generation *generation_new(void)
     static unsigned numbers;
     struct arena a;
 
-    arena_init(&a);
+    arena_init_blocks(&a);
     struct generation *g = ARENA_NEW(&a, struct generation);
     g->arena = a;
     g->references = 1;

@@ -9,23 +9,58 @@
 
 struct str setting_place(const struct setting *s)
 {
-    const struct tree_file *f = &s->config->tree->files.items[s->node->file];
+    const struct tree *t = s->config->tree;
 
-    return arena_printf(setting_arena(s), "%.*s:%u", STR_ARG(f->path),
-                        s->node->words ? s->node->words[0].line : 0);
+    if (s->node->file >= t->files.count || s->node->count == 0)
+        return STR("");
+    return arena_printf(setting_arena(s), "%.*s:%u", STR_ARG(t->files.items[s->node->file].path),
+                        s->node->words[0].line);
 }
 
 /* ---- the address ---- */
 
-/* "80" or "8000-8010".  false: not a port. */
-static bool parse_ports(struct str s, unsigned *first, unsigned *last)
-{
-    ptrdiff_t dash = str_index(s, '-');
+struct place {
+    struct str host;                   /* empty: not written */
+    unsigned first, last;              /* ports; 0: not written */
+};
 
-    if (dash < 0)
-        return str_to_uint(s, 65535, first) && *first > 0 && (*last = *first, true);
-    return str_to_uint(str_first(s, (size_t)dash), 65535, first) && *first > 0 &&
-           str_to_uint(str_from(s, (size_t)dash + 1), 65535, last) && *last >= *first;
+/* "80" or "8000-8010".  false: not a port. */
+static bool parse_ports(struct str s, struct place *p)
+{
+    struct str last = s, first = str_split(&last, '-');
+
+    if (!str_to_uint(first, 65535, &p->first) || p->first == 0)
+        return false;
+    p->last = p->first;
+    return !last.data || (str_to_uint(last, 65535, &p->last) && p->last >= p->first);
+}
+
+static bool bad_address(struct setting *s, const char *problem, struct str hint)
+{
+    return setting_error_hint(s, 1, hint, "%s in \"%.*s\" of the \"listen\" directive", problem,
+                              STR_ARG(setting_arg(s, 1)));
+}
+
+/* Ports alone, a host alone, or both with a colon between; IPv6 stands in brackets. */
+static bool split_place(struct setting *s, struct place *p)
+{
+    struct str text = setting_arg(s, 1);
+    ptrdiff_t bracket = str_rindex(text, ']'), colon = str_rindex(text, ':');
+
+    *p = (struct place){ 0 };
+    if (text.len && char_is_digit(text.data[0]) && parse_ports(text, p))
+        return true;
+    *p = (struct place){ .host = text };
+    if (colon > bracket) {
+        p->host = str_first(text, (size_t)colon);
+        if (p->host.len == 0)
+            return bad_address(s, "no host", STR("all addresses are *"));
+        if (str_index(p->host, ':') >= 0 && p->host.data[0] != '[')
+            return bad_address(s, "invalid address", STR("IPv6 addresses stand in brackets, [::1]"));
+        if (!parse_ports(str_from(text, (size_t)colon + 1), p))
+            return bad_address(s, "invalid port", STR("a port is a number from 1 to 65535"));
+    }
+    return p->host.len || bad_address(s, "no host", STR(""));
 }
 
 static void add_address(struct setting *s, struct listen_words *w, const struct address *a)
@@ -34,78 +69,80 @@ static void add_address(struct setting *s, struct listen_words *w, const struct 
 }
 
 /* A name has all its addresses. */
-static bool add_name(struct setting *s, struct listen_words *w, struct str host, unsigned port)
+static bool add_name(struct setting *s, struct listen_words *w, struct str host)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
     struct str name = arena_str(&s->config->scratch, host);
-
     int error = getaddrinfo(name.data, NULL, &hints, &found);
+
     if (error)
-        return setting_error(s, 1, "host not found in \"%.*s\" of the \"listen\" directive: %s",
-                             STR_ARG(setting_arg(s, 1)), gai_strerror(error));
+        return bad_address(s, "host not found", str_of(gai_strerror(error)));
     for (struct addrinfo *i = found; i; i = i->ai_next) {
         struct address a = { .len = i->ai_addrlen };
-        if (i->ai_addrlen > sizeof(struct sockaddr_in6))
+        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
             continue;
         memcpy(&a.any, i->ai_addr, i->ai_addrlen);
-        address_set_port(&a, port);
         add_address(s, w, &a);
     }
     freeaddrinfo(found);
-    return true;
+    return w->addresses.count > 0 || bad_address(s, "host not found", STR("it has no address"));
 }
 
-/* Where the host of "host:port" ends; -1 if there is no port. */
-static ptrdiff_t port_colon(struct str s)
-{
-    ptrdiff_t bracket = str_rindex(s, ']'), colon = str_rindex(s, ':');
-
-    return colon > bracket ? colon : -1;
-}
-
-static bool add_host(struct setting *s, struct listen_words *w, struct str host, unsigned port)
+static bool add_host(struct setting *s, struct listen_words *w, struct str host)
 {
     struct address a;
 
-    if (str_eq(host, STR("*")))
+    if (host.len == 0 || str_eq(host, STR("*")))
         host = STR("0.0.0.0");
-    if (!address_parse_ip(host, port, &a))
-        return add_name(s, w, host, port);
+    if (!address_parse_ip(host, 0, &a))
+        return add_name(s, w, host);
     add_address(s, w, &a);
     return true;
 }
 
+/* Each address with each port of the range. */
+static void add_ports(struct setting *s, struct listen_words *w, unsigned first, unsigned last)
+{
+    unsigned hosts = w->addresses.count;
+
+    for (unsigned port = first; port <= last; port++) {
+        for (unsigned i = 0; i < hosts; i++) {
+            struct address a = w->addresses.items[i];
+            address_set_port(&a, port);
+            if (port == first)
+                w->addresses.items[i] = a;
+            else
+                add_address(s, w, &a);
+        }
+    }
+}
+
 static bool parse_address(struct setting *s, struct listen_words *w, unsigned default_port)
 {
-    struct str text = setting_arg(s, 1), host = STR("*");
-    unsigned first = default_port, last = default_port;
+    struct place p;
     struct address a;
 
-    if (str_starts(text, STR("unix:"))) {
-        if (!address_parse_unix(text, &a))
-            return setting_error(s, 1, "invalid unix socket path in \"%.*s\" of the \"listen\" "
-                                 "directive: it is empty or too long", STR_ARG(text));
+    if (str_starts(setting_arg(s, 1), STR("unix:"))) {
+        if (!address_parse_unix(setting_arg(s, 1), &a))
+            return bad_address(s, "invalid unix socket path", STR("it is empty or too long"));
         add_address(s, w, &a);
         return true;
     }
-    if (!parse_ports(text, &first, &last)) {
-        ptrdiff_t colon = port_colon(text);
-        host = colon < 0 ? text : str_first(text, (size_t)colon);
-        if (colon >= 0 && !parse_ports(str_from(text, (size_t)colon + 1), &first, &last))
-            return setting_error(s, 1, "invalid port in \"%.*s\" of the \"listen\" directive",
-                                 STR_ARG(text));
-        if (colon < 0 && default_port == 0)
-            return setting_error(s, 1, "no port in \"%.*s\" of the \"listen\" directive",
-                                 STR_ARG(text));
-    }
-    for (unsigned port = first; port <= last; port++) {
-        if (!add_host(s, w, host, port))
-            return false;
-    }
+    if (!split_place(s, &p))
+        return false;
+    if (p.first == 0 && default_port == 0)
+        return bad_address(s, "no port", STR("an address and a port: 127.0.0.1:80"));
+    if (p.first == 0)
+        p.first = p.last = default_port;
+    if (!add_host(s, w, p.host))
+        return false;
+    add_ports(s, w, p.first, p.last);
     return true;
 }
 
 /* ---- the options ---- */
+
+enum { MAX_SECONDS = 32767, MAX_PROBES = 127 };        /* of keep-alive, in Linux */
 
 static const struct name_value flags[] = {
     { "default_server", LISTEN_DEFAULT }, { "default", LISTEN_DEFAULT }, { "ssl", LISTEN_SSL },
@@ -113,7 +150,7 @@ static const struct name_value flags[] = {
     { "proxy_protocol", LISTEN_PROXY_PROTOCOL }, { "udp", LISTEN_UDP }, { NULL, 0 },
 };
 
-/* so_keepalive=on|off|[idle]:[interval]:[count] */
+/* so_keepalive=on|off|[idle]:[interval]:[count]; what is left out is as the system has it. */
 static bool parse_keepalive(struct str value, struct listen_options *o)
 {
     int *const fields[] = { &o->keepidle, &o->keepintvl, &o->keepcnt };
@@ -124,19 +161,16 @@ static bool parse_keepalive(struct str value, struct listen_options *o)
         return true;
     }
     o->keepalive = YES;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 3 && value.data; i++) {
         struct str part = str_split(&value, ':');
-        time_t seconds;
-        unsigned count;
-        if (!part.data)
-            return false;
+        time_t seconds = 0;
+        unsigned count = 0;
         if (part.len == 0)
             continue;
-        if (i == 2 ? !str_to_uint(part, 127, &count) : !parse_seconds(part, &seconds))
+        if (i == 2 ? !str_to_uint(part, MAX_PROBES, &count)
+                   : !parse_seconds(part, &seconds) || seconds > MAX_SECONDS)
             return false;
         *fields[i] = i == 2 ? (int)count : (int)seconds;
-        if (*fields[i] == 0)
-            return false;
     }
     return !value.data && (o->keepidle || o->keepintvl || o->keepcnt);
 }
@@ -211,16 +245,44 @@ static bool *switch_of(struct str word, struct listen_options *o)
     return str_eq(word, STR("bind")) ? &o->bind : NULL;
 }
 
+/* The nearest of the parameters, for one that is mistyped. */
+static struct str did_you_mean(struct setting *s, struct str word)
+{
+    static const char *const names[] = {
+        "default_server", "ssl", "http2", "quic", "proxy_protocol", "udp", "backlog", "rcvbuf",
+        "sndbuf", "fastopen", "setfib", "so_keepalive", "ipv6only", "accept_filter", "deferred",
+        "reuseport", "multipath", "bind",
+    };
+    struct str rest = word, name = str_split(&rest, '=');
+    const char *found = NULL;
+    unsigned best = 3;
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        unsigned distance = str_distance(name, str_of(names[i]));
+        if (distance < best) {
+            best = distance;
+            found = names[i];
+        }
+    }
+    if (!found)
+        return STR("");
+    return arena_printf(&s->config->scratch, best ? "did you mean \"%s\"?" : "\"%s\" has a value",
+                        found);
+}
+
 static bool parse_option(struct setting *s, unsigned i, unsigned allowed, struct listen_words *w)
 {
     struct str word = setting_arg(s, i);
     bool *on = switch_of(word, &w->options), known;
-    unsigned flag;
+    unsigned flag = 0;
 
     if (parse_enum(word, flags, &flag) && (flag & allowed)) {
         w->flags |= flag;
         return true;
     }
+    if (flag)
+        return setting_error_hint(s, i, STR("not here, or not in this build"),
+                                  "invalid parameter \"%.*s\"", STR_ARG(word));
     w->options_set = true;
     if (on)
         return *on = true;
@@ -229,21 +291,45 @@ static bool parse_option(struct setting *s, unsigned i, unsigned allowed, struct
     if (known)
         return setting_error(s, i, "invalid value of the \"listen\" parameter \"%.*s\"",
                              STR_ARG(word));
-    return setting_error(s, i, "invalid parameter \"%.*s\"", STR_ARG(word));
+    return setting_error_hint(s, i, did_you_mean(s, word), "invalid parameter \"%.*s\"",
+                              STR_ARG(word));
+}
+
+/* What only streams of bytes have is no parameter of a datagram socket. */
+static bool check_datagrams(struct setting *s, const struct listen_words *w, const char *kind)
+{
+    const struct listen_options *o = &w->options, *initial = &listen_options_initial;
+    const struct {
+        const char *name;
+        bool given;
+    } words[] = {
+        { "ssl", w->flags & LISTEN_SSL },
+        { "http2", w->flags & LISTEN_HTTP2 },
+        { "proxy_protocol", w->flags & LISTEN_PROXY_PROTOCOL },
+        { "backlog", o->backlog != initial->backlog },
+        { "fastopen", o->fastopen != initial->fastopen },
+        { "deferred", o->deferred },
+        { "multipath", o->multipath },
+        { "so_keepalive", o->keepalive != initial->keepalive },
+    };
+
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].given)
+            return setting_error(s, 0, "\"%s\" parameter is incompatible with \"%s\"",
+                                 words[i].name, kind);
+    }
+    return true;
 }
 
 static bool check_words(struct setting *s, const struct listen_words *w)
 {
-    bool only_unix = w->addresses.items[0].any.sa_family == AF_UNIX;
+    bool is_unix = w->addresses.items[0].any.sa_family == AF_UNIX;
 
-    if (only_unix && w->options.ipv6only != UNSPECIFIED)
+    if (is_unix && w->options.ipv6only != UNSPECIFIED)
         return setting_error(s, 0, "ipv6only is not supported on addr \"%.*s\"",
                              STR_ARG(setting_arg(s, 1)));
-    if ((w->flags & LISTEN_UDP) && (w->flags & LISTEN_SSL))
-        return setting_error(s, 0, "\"ssl\" parameter is incompatible with \"udp\"");
-    if ((w->flags & LISTEN_QUIC) && (w->flags & (LISTEN_SSL | LISTEN_HTTP2 | LISTEN_PROXY_PROTOCOL)))
-        return setting_error(s, 0, "\"quic\" is incompatible with \"ssl\", \"http2\" and "
-                             "\"proxy_protocol\"");
+    if (w->flags & (LISTEN_UDP | LISTEN_QUIC))
+        return check_datagrams(s, w, w->flags & LISTEN_UDP ? "udp" : "quic");
     return true;
 }
 

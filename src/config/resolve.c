@@ -95,8 +95,8 @@ bool setting_invalid(struct setting *s, unsigned word)
     struct str expected = s->row && s->row->type && s->row->type->expected
         ? arena_printf(&s->config->scratch, "expected: %s", s->row->type->expected) : STR("");
 
-    return setting_error_hint(s, word, expected, "invalid value \"%.*s\" in \"%.*s\" directive",
-                              STR_ARG(setting_arg(s, word)), STR_ARG(s->node->words[0].text));
+    return setting_error_hint(s, word, expected, "\"%.*s\" directive invalid value",
+                              STR_ARG(s->node->words[0].text));
 }
 
 static struct str join_path(struct setting *s, struct str folder, struct str path)
@@ -488,7 +488,7 @@ struct generation *config_resolve(const struct tree *t, struct str prefix, struc
     struct generation *g = generation_new();
     struct config c = { .generation = g, .tree = t, .diag = diag };
 
-    arena_init(&c.scratch);
+    arena_init_blocks(&c.scratch);
     c.prefix = arena_str(&g->arena, prefix);
     c.conf_prefix = arena_str(&g->arena, conf_prefix);
     g->main = root_block(&c);

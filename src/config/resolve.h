@@ -109,7 +109,7 @@ bool setting_error_hint(struct setting *s, unsigned word, struct str hint, const
     __attribute__((format(printf, 4, 5)));
 void setting_warn(struct setting *s, unsigned word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* invalid value "x" (and what was expected): the common mistake of a type. */
+/* "x" directive invalid value (and what was expected): the common mistake of a type. */
 bool setting_invalid(struct setting *s, unsigned word);
 
 /* A path made absolute: against the prefix, or the folder of the configuration file.  NUL-terminated. */

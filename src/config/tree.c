@@ -416,7 +416,7 @@ struct tree *tree_new(void)
 {
     struct arena a;
 
-    arena_init(&a);
+    arena_init_blocks(&a);
     struct tree *t = ARENA_NEW(&a, struct tree);
     t->arena = a;
     return t;

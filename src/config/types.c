@@ -198,7 +198,7 @@ static char escape_of(struct str s, size_t i)
     case '"':
         return '"';
     case '\\':
-        return i + 1 == s.len || strchr("trn\"'\\", s.data[i + 1]) ? '\\' : '\0';
+        return i + 1 == s.len || strchr("trn\t\r\n\"'\\", s.data[i + 1]) ? '\\' : '\0';
     default:
         return '\0';
     }
@@ -222,14 +222,6 @@ void print_word(struct out *o, struct str s)
 
 /* ---- types ---- */
 
-/* "x" directive invalid value: nginx's words for what is no number, size or time. */
-static bool invalid(struct setting *s, const char *what)
-{
-    struct str expected = arena_printf(&s->config->scratch, "expected: %s", s->row->type->expected);
-
-    return setting_error_hint(s, 1, expected, "\"%s\" directive %s", s->row->name, what);
-}
-
 static bool type_parse_flag(struct setting *s, void *field)
 {
     if (parse_flag(setting_arg(s, 1), field))
@@ -250,7 +242,8 @@ static bool type_parse_number(struct setting *s, void *field)
     unsigned n;
 
     if (!str_to_uint(setting_arg(s, 1), UINT_MAX, &n))
-        return invalid(s, "invalid number");
+        return setting_error_hint(s, 1, STR("expected: a number from 0 to 4294967295"),
+                                  "\"%s\" directive invalid number", s->row->name);
     if (range && (n < range->min || n > range->max))
         return setting_error(s, 1, "value must be between %u and %u", range->min, range->max);
     *(unsigned *)field = n;
@@ -265,7 +258,7 @@ static void type_print_number(const struct directive *row, const void *field, st
 
 static bool type_parse_size(struct setting *s, void *field)
 {
-    return parse_size(setting_arg(s, 1), field) || invalid(s, "invalid value");
+    return parse_size(setting_arg(s, 1), field) || setting_invalid(s, 1);
 }
 
 static void type_print_size(const struct directive *row, const void *field, struct out *o)
@@ -276,7 +269,7 @@ static void type_print_size(const struct directive *row, const void *field, stru
 
 static bool type_parse_offset(struct setting *s, void *field)
 {
-    return parse_offset(setting_arg(s, 1), field) || invalid(s, "invalid value");
+    return parse_offset(setting_arg(s, 1), field) || setting_invalid(s, 1);
 }
 
 static void type_print_offset(const struct directive *row, const void *field, struct out *o)
@@ -287,7 +280,7 @@ static void type_print_offset(const struct directive *row, const void *field, st
 
 static bool type_parse_time(struct setting *s, void *field)
 {
-    return parse_time(setting_arg(s, 1), field) || invalid(s, "invalid value");
+    return parse_time(setting_arg(s, 1), field) || setting_invalid(s, 1);
 }
 
 static void type_print_time(const struct directive *row, const void *field, struct out *o)
@@ -298,7 +291,7 @@ static void type_print_time(const struct directive *row, const void *field, stru
 
 static bool type_parse_seconds(struct setting *s, void *field)
 {
-    return parse_seconds(setting_arg(s, 1), field) || invalid(s, "invalid value");
+    return parse_seconds(setting_arg(s, 1), field) || setting_invalid(s, 1);
 }
 
 static void type_print_seconds(const struct directive *row, const void *field, struct out *o)
@@ -425,7 +418,7 @@ static bool type_parse_bufs(struct setting *s, void *field)
 
     if (!str_to_uint(setting_arg(s, 1), 1 << 20, &b->count) || b->count == 0 ||
         !parse_size(setting_arg(s, 2), &b->size) || b->size == 0)
-        return invalid(s, "invalid value");
+        return setting_invalid(s, 1);
     return true;
 }
 

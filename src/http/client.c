@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "config/error_log.h"
+#include "config/generation.h"
 #include "http/buffer.h"
 #include "http/core.h"
 #include "http/request.h"
@@ -50,7 +51,7 @@ static const void *client_pin(const struct connection *connection)
 {
     const struct client *c = (const struct client *)connection;
 
-    return c->request ? c->request->generation : NULL;
+    return c->request ? c->request->generation : c->accepted;
 }
 
 static const struct connection_kind client_kind = {
@@ -87,9 +88,18 @@ static void **client_conf(const struct client *c)
     return client_listen(c)->default_server->root.conf;
 }
 
+/* From its first request on a client keeps no generation alive, its requests do. */
+static void unpin(struct client *c)
+{
+    if (c->accepted)
+        generation_unref(c->accepted);
+    c->accepted = NULL;
+}
+
 static void client_let_go(struct client *c)
 {
     client_set_state(c, CLIENT_CLOSED);
+    unpin(c);
     if (c->in) {
         buffer_free(c->in);
         c->in = NULL;
@@ -295,6 +305,7 @@ void client_accept(struct listener *l, int fd, const struct address *peer)
     c->state = client_listen(c)->proxy_protocol ? CLIENT_PREFACE : CLIENT_IDLE;
     stats_add(counted_as[c->state], 1);
     c->start_ms = clock_ms();
+    c->accepted = generation_ref(l->spec->generation);
     timer_set(&c->connection.timer, server_conf(client_conf(c))->client_header_timeout);
     /* The request is usually there by now: a connection that is served at once and closed again never
      * needs to be registered with the kernel. */
@@ -322,6 +333,7 @@ void client_request_begun(struct client *c, struct request *r)
     c->waits = c->timed_out = false;
     c->bound_ms = 0;
     c->requests++;
+    unpin(c);
     stats_add(STAT_REQUESTS, 1);
     client_set_state(c, CLIENT_HEAD);
 }
@@ -396,6 +408,8 @@ void client_request_ended(struct client *c, enum client_after after)
     switch (after) {
     case CLIENT_KEEP:
         client_keep(c, conf);
+        if (c->drain || c->listener->removed)
+            client_drain(&c->connection);
         break;
     case CLIENT_FINISH:
         client_finish(c, conf, body_left);

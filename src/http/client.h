@@ -10,6 +10,7 @@
 #include "event/connection.h"
 #include "net/address.h"
 
+struct generation;
 struct listener;
 struct request;
 struct buffer;
@@ -40,6 +41,7 @@ struct client {
     bool idle;                         /* in the list of those that may be closed when room is short */
     bool nodelay, sndlowat;            /* these options of the socket are set */
     uint32_t requests;                 /* begun on this connection */
+    struct generation *accepted;       /* pinned until the first request: what it was accepted under */
     uint64_t start_ms;
     uint64_t bound_ms;                 /* lingering: when it ends; idle: kept until then though draining */
 };

@@ -22,6 +22,7 @@ struct piece {
     struct file *file;
     off_t offset;
     size_t len;                        /* bytes that are wanted */
+    size_t slack;                      /* bytes in front of them: direct reads want all aligned */
     size_t room;                       /* of `data` */
     ssize_t got;                       /* -1: error */
     int error;
@@ -115,23 +116,19 @@ static void piece_free(struct piece *p)
     free(p);
 }
 
-/* Direct reads want everything aligned: the piece begins a little earlier then. */
 static void piece_work(struct task *t)
 {
     struct piece *p = CONTAINER(t, struct piece, task);
-    size_t slack = p->file->directio ? (size_t)(p->offset % DIRECT_ALIGNMENT) : 0;
-    size_t want = slack + p->len;
+    size_t want = p->slack + p->len;
 
     if (p->file->directio)
         want = (want + DIRECT_ALIGNMENT - 1) / DIRECT_ALIGNMENT * DIRECT_ALIGNMENT;
-    if (want > p->room)
-        want = p->room;
     do {
-        p->got = pread(p->file->fd, p->data, want, p->offset - (off_t)slack);
+        p->got = pread(p->file->fd, p->data, want, p->offset - (off_t)p->slack);
         p->error = errno;
     } while (p->got < 0 && p->error == EINTR);
     if (p->got >= 0)
-        p->got = (size_t)p->got > slack ? p->got - (ssize_t)slack : 0;
+        p->got = (size_t)p->got > p->slack ? p->got - (ssize_t)p->slack : 0;
     if (p->got > (ssize_t)p->len)
         p->got = (ssize_t)p->len;
 }
@@ -171,21 +168,16 @@ static struct piece *piece_new(struct file_source *f)
     return p;
 }
 
-/* What of the piece's room is left behind the slack of a direct read. */
-static size_t piece_limit(const struct piece *p)
-{
-    return p->file->directio ? p->room - DIRECT_ALIGNMENT : p->room;
-}
-
 /* Reads the next piece: PULL_DATA when it is there. */
 static enum pull piece_read(struct file_source *f, size_t budget)
 {
     struct piece *p = f->piece;
 
     p->offset = f->at;
+    p->slack = p->file->directio ? (size_t)(f->at % DIRECT_ALIGNMENT) : 0;
     p->len = next_size(f, budget);
-    if (p->len > piece_limit(p))
-        p->len = piece_limit(p);
+    if (p->len > p->room - p->slack)
+        p->len = p->room - p->slack;
     if (f->threads) {
         struct thread_pool *pool = files_pool(p->request);
         p->reading = pool && threads_post(pool, &p->task);
@@ -217,7 +209,7 @@ static enum pull piece_pull(struct source *s, struct batch *out, size_t budget)
     if (p->got != (ssize_t)p->len)
         return came_short(f, p->got, p->error);
     size_t n = p->len < budget ? p->len : budget;
-    batch_memory(out, p->data, n);
+    batch_memory(out, p->data + p->slack, n);
     return gave(f, n);
 }
 

@@ -114,7 +114,7 @@ static int request_respond(struct request *r)
     const struct location *l = r->location ? r->location : &r->server->root;
 
     if (r->error_status)                       /* the page of an error keeps the error's status */
-        r->response.status = r->error_status;
+        r->response.status = status_on_wire(r->error_status);
     int status = pipeline_apply(r, l->filters);
     if (status)
         return status;

@@ -4,6 +4,7 @@
 #include "http/response.h"
 
 #include "http/core.h"
+#include "http/escape.h"
 #include "http/http.h"
 
 void response_init(struct response *res)
@@ -74,15 +75,29 @@ static void response_clear(struct request *r)
     res->headers = headers;
 }
 
+struct str response_server(struct request *r)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    const size_t name = sizeof "Server: " - 1;
+
+    if (conf->server_line.len)
+        return str_first(str_from(conf->server_line, name),
+                         conf->server_line.len - name - (sizeof "\r\n" - 1));
+    if (template_is_text(&conf->server_tokens.text))
+        return STR("");
+    struct str value = template_value(&conf->server_tokens.text, request_script(r));
+    return template_safe(value) ? value : STR("");
+}
+
 /* The line at the foot of a built-in page, which names the server as server_tokens allows. */
 static void put_foot(struct request *r, struct out *o)
 {
-    struct str line = core_conf(r->conf)->server_line;
+    struct str name = response_server(r);
 
-    if (line.len > sizeof "Server: \r\n" - 1) {
-        struct str name = str_first(str_from(line, sizeof "Server: " - 1),
-                                    line.len - (sizeof "Server: \r\n" - 1));
-        out_printf(o, "<hr><center>%.*s</center>\r\n", STR_ARG(name));
+    if (name.len) {
+        OUT_LITERAL(o, "<hr><center>");
+        escape_html(o, name);
+        OUT_LITERAL(o, "</center>\r\n");
     }
 }
 
@@ -90,7 +105,7 @@ static void put_foot(struct request *r, struct out *o)
 static int built_in_page(struct request *r, unsigned status)
 {
     struct str title = status_title(status), heading = status_title(status_on_wire(status));
-    struct out o = out_growing(&r->arena, 2048);
+    struct out o = out_growing(&r->arena, 65536);
 
     r->error_status = 0;
     if (title.len == 0) {
@@ -138,7 +153,7 @@ static int error_page(struct request *r, const struct error_page *page, unsigned
         return request_redirect_named(r, uri);
     if (uri.len && uri.data[0] == '/') {
         ptrdiff_t query = str_index(uri, '?');
-        struct str args = query < 0 ? r->args : str_from(uri, (size_t)query + 1);
+        struct str args = query < 0 ? STR("") : str_from(uri, (size_t)query + 1);
         if (query >= 0)
             uri = str_first(uri, (size_t)query);
         if (r->method != METHOD_HEAD) {

@@ -18,6 +18,9 @@ int response_text(struct request *r, unsigned status, struct str type, struct st
 /* A redirect to a path or URL (301, 302, 303, 307, 308); gives STEP_RESPOND. */
 int response_redirect(struct request *r, unsigned status, struct str location);
 
+/* The name of the server as server_tokens allows; empty: none is told. */
+struct str response_server(struct request *r);
+
 /* Adds a field to the response.  CR, LF and NUL in the value: the field is dropped and logged. */
 struct header *response_header(struct request *r, struct str name, struct str value);
 /* Fields of the response that describe the body no longer hold (a filter changes its bytes). */

@@ -16,6 +16,7 @@
 #include "http/core.h"
 #include "http/files.h"
 #include "http/request.h"
+#include "net/proxy_protocol.h"
 
 static struct request *request_of(const struct script *s)
 {
@@ -241,6 +242,32 @@ static bool get_server_addr(struct script *s, const struct variable *var, struct
         return a.any.sa_family == AF_UNIX ? give(v, STR("")) : give_number(s, v, address_port(&a));
     address_put_host(&o, &a, false);
     return give_out(s, v, &o);
+}
+
+/* What a PROXY header said: $proxy_protocol_addr, ..._port, ..._server_addr, ..._server_port. */
+enum { PROXY_SERVER = 1, PROXY_PORT = 2 };
+
+static bool get_proxy_protocol(struct script *s, const struct variable *var, struct value *v)
+{
+    const struct proxy_protocol *p = request_of(s)->client->proxied;
+    char space[64];
+    struct out o = out_fixed(space, sizeof space);
+
+    if (!p)
+        return give_none(v);
+    const struct peer *peer = var->data & PROXY_SERVER ? &p->destination : &p->source;
+    if (var->data & PROXY_PORT)
+        return give_number(s, v, peer->port);
+    peer_put_ip(&o, peer);
+    return give_out(s, v, &o);
+}
+
+static bool get_proxy_protocol_tlv(struct script *s, const struct variable *var, struct value *v)
+{
+    const struct proxy_protocol *p = request_of(s)->client->proxied;
+    struct out number = out_growing(s->arena, 16);
+
+    return p ? give(v, proxy_protocol_tlv(p, var->rest, &number)) : give_none(v);
 }
 
 static bool get_connection(struct script *s, const struct variable *var, struct value *v)
@@ -547,6 +574,10 @@ static const struct variable list[] = {
     VALUE("remote_port", get_remote_port, 0),
     CACHED("server_addr", get_server_addr, 0),
     CACHED("server_port", get_server_addr, 1),
+    VALUE("proxy_protocol_addr", get_proxy_protocol, 0),
+    VALUE("proxy_protocol_port", get_proxy_protocol, PROXY_PORT),
+    VALUE("proxy_protocol_server_addr", get_proxy_protocol, PROXY_SERVER),
+    VALUE("proxy_protocol_server_port", get_proxy_protocol, PROXY_SERVER | PROXY_PORT),
     VALUE("connection", get_connection, 0),
     VALUE("connection_requests", get_connection_requests, 0),
     VALUE("connection_time", get_connection_time, 0),
@@ -582,6 +613,7 @@ static const struct variable list[] = {
     PREFIX("cookie_", get_cookie),
     PREFIX("sent_http_", get_sent_http),
     PREFIX("sent_trailer_", get_sent_trailer),
+    PREFIX("proxy_protocol_tlv_", get_proxy_protocol_tlv),
     { .name = { NULL, 0 } },
 };
 

@@ -99,9 +99,11 @@ void live_open_logs(struct generation *g)
     for (unsigned i = 0; i < g->log_files.count; i++) {
         struct log_file *f = g->log_files.items[i];
 
-        if (f->path.len && !log_file_open(f))
-            log_note(LOG_LEVEL_ALERT, errno, "could not open log file \"%.*s\": its lines are lost",
-                     STR_ARG(f->path));
+        if (f->path.len == 0 || log_file_open(f))
+            continue;
+        f->failing = f->fd < 0;        /* it is said here, and need not be said again */
+        log_note(LOG_LEVEL_ALERT, errno, "could not open log file \"%.*s\"%s", STR_ARG(f->path),
+                 f->failing ? ": its lines are lost" : "");
     }
 }
 

@@ -154,13 +154,14 @@ static const struct type type_priority = {
 
 /* ---- user ---- */
 
-static bool find_group(struct setting *s, struct worker_user *u, unsigned word)
+/* A group that was not named is the one of the user's name, or the user's own. */
+static bool find_group(struct setting *s, struct worker_user *u, const struct passwd *user)
 {
     const struct group *group = getgrnam(u->group.data);
 
-    if (!group)
-        return setting_error(s, word, "getgrnam(\"%.*s\") failed", STR_ARG(u->group));
-    u->gid = group->gr_gid;
+    if (!group && s->node->count > 2)
+        return setting_error(s, 2, "getgrnam(\"%.*s\") failed", STR_ARG(u->group));
+    u->gid = group ? group->gr_gid : user->pw_gid;
     return true;
 }
 
@@ -182,7 +183,7 @@ static bool parse_user(struct setting *s, void *field)
     if (!user)
         return setting_error(s, 1, "getpwnam(\"%.*s\") failed", STR_ARG(u->name));
     u->uid = user->pw_uid;
-    return find_group(s, u, s->node->count - 1);
+    return find_group(s, u, user);
 }
 
 static void print_user(const struct directive *row, const void *field, struct out *o)

@@ -46,11 +46,30 @@ static void handle(int signal, void (*handler)(int))
     sigaction(signal, &action, NULL);
 }
 
+static void unblock(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void signals_block(void)
+{
+    sigset_t own;
+
+    sigemptyset(&own);
+    for (unsigned i = 0; i < SIGNALS; i++)
+        sigaddset(&own, table[i].signal);
+    sigprocmask(SIG_BLOCK, &own, NULL);
+}
+
 void signals_init(void)
 {
     for (unsigned i = 0; i < SIGNALS; i++)
         handle(table[i].signal, on_signal);
     handle(SIGPIPE, SIG_IGN);
+    unblock();
 }
 
 void signals_init_worker(void)
@@ -60,6 +79,7 @@ void signals_init_worker(void)
         handle(table[i].signal, table[i].worker ? on_signal : SIG_IGN);
     }
     handle(SIGCHLD, SIG_DFL);
+    unblock();
 }
 
 void signals_reset(void)
@@ -67,6 +87,7 @@ void signals_reset(void)
     for (unsigned i = 0; i < SIGNALS; i++)
         handle(table[i].signal, SIG_DFL);
     handle(SIGPIPE, SIG_DFL);
+    unblock();
 }
 
 unsigned signals_take(void)

@@ -16,9 +16,11 @@ enum order {
     ORDER_REAP = 64,       /* CHLD */
 };
 
-/* The loop must run: a signal wakes it. */
+/* Signals wait from here on, until a handler can take them. */
+void signals_block(void);
+/* The loop must run: a signal wakes it.  Those that waited come now. */
 void signals_init(void);
-/* In a worker: only TERM, INT and QUIT mean something. */
+/* In a worker, born with signals blocked: only TERM, INT and QUIT mean something. */
 void signals_init_worker(void);
 /* Orders since the last call. */
 unsigned signals_take(void);

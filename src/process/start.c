@@ -80,16 +80,39 @@ static bool go_into_background(void)
     return true;
 }
 
-static bool open_all(struct generation *g)
+/* Until everything is open, messages go to the terminal as well as to the log of `g`. */
+static struct log *log_of_start(struct generation *g)
+{
+    static struct log_file terminal = { .fd = STDERR_FILENO, .bare = true };
+    const struct log *main = main_log(g);
+    struct log *both = ARENA_NEW(&g->arena, struct log);
+
+    both->targets = ARENA_NEW_ARRAY(&g->arena, struct log_target, main->count + 1);
+    both->targets[0] = (struct log_target){ .level = LOG_LEVEL_WARN, .file = &terminal };
+    both->count = 1;
+    both->level = LOG_LEVEL_WARN;
+    for (unsigned i = 0; i < main->count; i++) {
+        const struct log_target *t = &main->targets[i];
+
+        if (t->file && t->file->fd == STDERR_FILENO)
+            continue;
+        both->targets[both->count++] = *t;
+        if (t->level > both->level)
+            both->level = t->level;
+    }
+    return both;
+}
+
+static bool open_all(const struct options *o, struct generation *g)
 {
     struct worker_user user;
     unsigned workers = process_conf(g)->master_process ? limits_workers(process_conf(g)) : 1;
 
+    log_process = log_of_start(g);
     if (!limits_find_user(process_conf(g), &user) || !load_open(g, workers, true))
         return false;
-    load_commit(g, workers);
     inherit_close_rest();
-    return true;
+    return o->text.data || process_conf(g)->daemon || pidfile_write(process_conf(g)->pid);
 }
 
 static int run(const struct options *o, struct generation *g, bool background)
@@ -102,25 +125,32 @@ static int run(const struct options *o, struct generation *g, bool background)
     return process_conf(g)->master_process ? master_run(o, g, background) : single_run(o, g);
 }
 
+/* A process in the background has another id: its file is written when it is there. */
+static bool enter_background(const struct generation *g)
+{
+    if (!inherit_upgraded() && !go_into_background())
+        return false;
+    if (!pidfile_write(process_conf(g)->pid))
+        return false;
+    live_point_stderr(log_process);
+    return true;
+}
+
 int start_server(const struct options *o)
 {
     struct generation *g;
-    bool background;
 
     clock_update();
+    signals_block();
     inherit_init();
     notify_init();
     g = read_configuration(o);
-    if (!g || !share_memory() || !open_all(g))
+    if (!g || !share_memory() || !open_all(o, g))
         return 1;
-    background = process_conf(g)->daemon;
-    if (background && !inherit_upgraded() && !go_into_background())
+    if (process_conf(g)->daemon && !enter_background(g))
         return 1;
-    if (!o->text.data && !pidfile_write(process_conf(g)->pid))
-        return 1;
-    if (background)
-        live_point_stderr(log_process);
+    load_commit(g, process_conf(g)->master_process ? limits_workers(process_conf(g)) : 1);
     if (inherit_upgraded())
         notify_main_pid(getpid());
-    return run(o, g, background);
+    return run(o, g, process_conf(g)->daemon);
 }

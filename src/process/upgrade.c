@@ -19,15 +19,12 @@ _Noreturn static void run(const struct options *o)
 {
     struct arena arena;
     struct out numbers;
-    sigset_t none;
 
     arena_init(&arena);
     numbers = out_growing(&arena, 1 << 20);
     sockets_put_numbers(&numbers);
     out_char(&numbers, '\0');
     signals_reset();
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
     if (!numbers.overflow && setenv("NGINX", numbers.start, 1) == 0)
         execvp(o->argv[0], o->argv);
     log_note(LOG_LEVEL_ALERT, errno, "execve() failed while executing new binary process \"%s\"",

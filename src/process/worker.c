@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -54,8 +53,12 @@ static bool attach(struct generation *g)
         g->listens.count != incoming.listens.count)
         return false;
     for (unsigned i = 0; i < g->log_files.count; i++) {
-        if (g->log_files.items[i]->path.len)
-            g->log_files.items[i]->fd = incoming.logs.items[i];
+        struct log_file *f = g->log_files.items[i];
+
+        if (f->path.len) {
+            f->fd = incoming.logs.items[i];
+            f->failing = f->fd < 0;    /* the master has said it */
+        }
         incoming.logs.items[i] = -1;
     }
     for (unsigned i = 0; i < g->zones.count; i++) {
@@ -201,14 +204,6 @@ static bool begin(const struct worker_start *start)
     return started;
 }
 
-static void unblock_signals(void)
-{
-    sigset_t none;
-
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void serve(void)
 {
     for (;;) {
@@ -235,7 +230,6 @@ void worker_main(const struct worker_start *start)
     if (!begin(start))
         exit(2);
     signals_init_worker();
-    unblock_signals();
     answer(MESSAGE_READY, start->generation->number, STR(""));
     serve();
     live_on_change(NULL);

@@ -21,7 +21,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("WEIR_BINARY", str(ROOT / "build" / "weir"))
 START_SECONDS = 20
-STOP_SECONDS = 20
+STOP_SECONDS = 5
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
 

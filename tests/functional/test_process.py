@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -114,7 +115,7 @@ def test_conf_mistakes(tmp_path):
                             "worker_cpu_affinity 012;\nworker_priority 99;\nuser nobody-at-all;\n")
     done = run("-t", *where)
     assert done.returncode == 1
-    for line, message in ((1, 'invalid value "x"'), (2, 'unknown directive "foo"'), (3, "invalid"),
+    for line, message in ((1, '"worker_connections" directive invalid number'), (2, 'unknown directive "foo"'), (3, "invalid"),
                           (4, "invalid"), (5, "invalid")):
         assert re.search(rf"\[emerg\] {message}.* in {tmp_path}/weir.conf:{line}", done.stderr), line
     if os.geteuid() == 0:
@@ -171,6 +172,7 @@ def test_signal_ends(two, name):
 
 
 def test_second_instance(two):
+    two.allow("bind() to")
     done = run("-p", two.dir, "-c", "weir.conf", "-e", "error.log",
                "-g", "worker_rlimit_nofile 4096;")
     assert done.returncode == 1
@@ -178,6 +180,7 @@ def test_second_instance(two):
 
 
 def test_second_instance_same_pid_file(two):
+    two.allow("another instance")
     conf = (two.dir / "weir.conf").read_text().replace(str(two.port), str(free_port()))
     (two.dir / "second.conf").write_text(conf)
     done = run("-p", two.dir, "-c", "second.conf", "-e", "error.log")
@@ -231,7 +234,8 @@ def test_missing_log_folder_is_no_end(weir):
     s.allow("nowhere/error.log")
     assert s.get("/").body == b"one\n"
     output = (s.dir / "output").read_text()
-    assert output.count("nowhere/error.log") == 1 and "its lines are lost" in output
+    assert output.count("nowhere/error.log") == 1, output
+    assert "its lines are lost" in output
 
 
 # ---- workers ----
@@ -500,6 +504,7 @@ def test_upgrade(two):
 def test_upgrade_and_back(two):
     old = two.process.pid
     os.kill(old, signal.SIGUSR2)
+    wait_until((two.dir / "weir.pid.oldbin").exists)
     wait_until((two.dir / "weir.pid").exists)
     wait_until(lambda: (two.dir / "weir.pid").read_text().endswith("\n"))
     new = int((two.dir / "weir.pid").read_text())
@@ -563,25 +568,32 @@ def test_notify(tmp_path):
 
 
 def test_socket_activation(tmp_path):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        s.listen()
-        port = s.getsockname()[1]
-        number = s.fileno()
-        # The descriptors begin with 3, and the pid is the program's own: a shell arranges both.
-        where = write(tmp_path, f"daemon off;\npid weir.pid;\nerror_log error.log notice;\n{user()}"
-                      f"events {{ }}\nhttp {{ access_log off; server {{ listen 127.0.0.1:{port};\n"
-                      f"{SERVER} }} }}\n")
-        words = " ".join(f"'{word}'" for word in [BINARY, *map(str, where)])
-        p = subprocess.Popen(["/bin/sh", "-c", f"exec 3<&{number}; LISTEN_PID=$$ LISTEN_FDS=1 "
-                              f"exec {words}"], pass_fds=[number],
-                             stderr=open(tmp_path / "output", "wb"))
+    port = free_port()
+    where = write(tmp_path, f"daemon off;\npid weir.pid;\nerror_log error.log notice;\n{user()}"
+                  f"events {{ }}\nhttp {{ access_log off; server {{ listen 127.0.0.1:{port};\n"
+                  f"{SERVER} }} }}\n")
+    # The descriptors begin with 3, and the id is the program's own.
+    words = [BINARY, *map(str, where)]
+    launcher = ("import os, socket; s = socket.socket(); "
+                f"s.bind(('127.0.0.1', {port})); s.listen(); os.dup2(s.fileno(), 3); "
+                "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
+                f"os.execv({words[0]!r}, {words!r})")
+    p = subprocess.Popen([sys.executable, "-c", launcher], stderr=open(tmp_path / "output", "wb"))
     try:
+        wait_until(lambda: listens(port))
         assert b"one" in fetch(port)
         assert "Address already in use" not in (tmp_path / "output").read_text()
     finally:
         p.send_signal(signal.SIGQUIT)
         assert p.wait(10) == 0
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        return True
+    except OSError:
+        return False
 
 
 # ---- modules ----
@@ -601,6 +613,7 @@ def build_module(folder, version=None):
 def test_load_module(weir, tmp_path):
     build_module(tmp_path)
     s = weir(SERVER, main=MAIN + "load_module sample.so;\nsample_note hello;\n", master="on")
+    s.wait_log("configuration 1 is in use")
     workers = children(s.process.pid)
     change(s, "sample_note hello", "sample_note again")
     hup(s, 2)
@@ -664,21 +677,46 @@ def test_serve_refuses():
 # ---- connections ----
 
 
-def test_worker_connections(weir):
-    s = weir(SERVER, http="server { listen 127.0.0.1:@PORT@;\nkeepalive_timeout 60s;\n" + SERVER + "}",
+@pytest.fixture
+def ten(weir):
+    """A worker that takes ten connections."""
+    s = weir(SERVER + " location /big { root html; }", files={"html/x": ""},
              main="error_log error.log notice;\n" + user(), master="on")
-    s.allow("worker_connections are not enough")
+    with open(s.dir / "html" / "big", "wb") as f:
+        f.truncate(100 << 20)
     change(s, "events { }", "events { worker_connections 10; }")
     hup(s, 2)
-    held = [s.connect() for _ in range(15)]
-    for c in held[:5]:
-        c.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert b"one" in c.recv(4096)
+    return s
+
+
+def test_idle_connections_make_room(ten):
+    held = [ten.connect() for _ in range(30)]
+    for c in held:
+        try:
+            c.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            c.recv(4096)
+        except OSError:
+            pass
+    assert ten.get("/").body == b"one\n"
+    for c in held:
         c.close()
-    for c in held[5:]:
-        c.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    for c in held[5:]:
-        assert b"one" in c.recv(4096)
+
+
+def test_busy_connections_do_not(ten):
+    ten.allow("worker_connections are not enough")
+    busy = [ten.connect() for _ in range(10)]
+    for c in busy:
+        c.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert c.recv(4096)
+    waits = ten.connect()
+    waits.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    waits.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        waits.recv(1)
+    busy.pop().close()
+    waits.settimeout(10)
+    assert b"one" in waits.recv(4096)
+    for c in [waits, *busy]:
         c.close()
 
 

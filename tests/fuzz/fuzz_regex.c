@@ -1,6 +1,6 @@
 /*
- * fuzz_regex: compiles and matches arbitrary patterns.  The first byte holds flags; the pattern goes up
- * to the first NUL, the subject is the rest.  The matchers must agree with each other.
+ * fuzz_regex: compiles and matches arbitrary patterns.  The first byte holds flags; the pattern
+ * goes up to the first NUL, the subject is the rest.  The matchers must agree with each other.
  */
 #include <stdlib.h>
 

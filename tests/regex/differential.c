@@ -1,6 +1,6 @@
 /*
- * differential: runs the same patterns over the same subjects in Weir's engine and in PCRE2, and holds
- * each of Weir's matchers to PCRE2's answer, captures included.
+ * differential: runs the same patterns over the same subjects in Weir's engine and in PCRE2, and
+ * holds each of Weir's matchers to PCRE2's answer, captures included.
  *
  *     differential CORPUS SUBJECTS [PATTERNS [SEED]]
  */

@@ -66,7 +66,8 @@ static void gen_class(struct generator *g, struct out *sample)
     static const char *const classes[][2] = {
         { "[a-c]", "b" }, { "[^/]", "a" }, { "[abAB]", "A" }, { "[0-9]", "1" }, { "[^a-c1]", "x" },
         { "[[:alpha:]]", "k" }, { "[[:^digit:]/]", "/" }, { "[\\w.-]", "-" }, { "[\\d\\n]", "\n" },
-        { "[]a]", "a" }, { "[^]a]", "b" }, { "[^\\s]", "s" }, { "[\\D]", "c" }, { "[a-zA-Z0-9_]", "_" },
+        { "[]a]", "a" }, { "[^]a]", "b" }, { "[^\\s]", "s" }, { "[\\D]", "c" },
+        { "[a-zA-Z0-9_]", "_" },
         { "[\\x61-\\x63]", "c" }, { "[a\\-c]", "-" }, { "[\\W_]", "_" }, { "[^\\d/]", "a" },
         { "[[:punct:][:upper:]]", "B" }, { "[.]", "." }, { "[^.\\n]", "a" }, { "[\\Q^]\\Ea]", "a" },
     };
@@ -220,8 +221,8 @@ static bool is_repeatable(struct str atom)
 
 static void gen_piece(struct generator *g, struct out *sample)
 {
-    static const char *const quantifiers[] = { "*", "+", "?", "{2}", "{1,3}", "{0,2}", "{2,}", "{0}",
-                                               "{0,1}" };
+    static const char *const quantifiers[] = { "*", "+", "?", "{2}", "{1,3}", "{0,2}", "{2,}",
+                                               "{0}", "{0,1}" };
     size_t pattern_from = out_len(&g->pattern), sample_from = out_len(sample);
 
     gen_atom(g, sample);

@@ -151,8 +151,8 @@ static void show_ratios(const char *what, double *ratios, unsigned count)
         slower += ratios[i] < 1;
         much_slower += ratios[i] < 0.5;
     }
-    printf("%s: times PCRE2 JIT's speed: least %.2f, a tenth below %.2f, median %.2f; slower for %u of"
-           " %u patterns, by more than 2 times for %u\n", what, ratios[0], ratios[count / 10],
+    printf("%s: times PCRE2 JIT's speed: least %.2f, a tenth below %.2f, median %.2f; "
+           "slower for %u of %u patterns, by more than 2 times for %u\n", what, ratios[0], ratios[count / 10],
            ratios[count / 2], slower, count, much_slower);
 }
 
@@ -236,7 +236,8 @@ int main(int argc, char **argv)
         "\\.php$", "^/api/(v\\d+)/", "\\.(gif|jpe?g|png)$", "^(.+\\.php)(/.+)$",
         "^/blog/(\\d{4})/(\\d{2})/(\\d{2})/([^/]+)/?$", "/\\.(?!well-known)", "^/(?:api|rest)/",
         "^(?<sub>.+?)\\.example\\.com$", "(bot|crawl|spider|slurp)", "^/(.*)\\.html?$",
-        "^/static/(.*)$", "^/user/([^/]+)/([^/]+)$", "\\bindex\\b", "(.*)\\.(\\w+)$", "^/index\\.php$",
+        "^/static/(.*)$", "^/user/([^/]+)/([^/]+)$", "\\bindex\\b", "(.*)\\.(\\w+)$",
+        "^/index\\.php$",
     };
     static struct ratios typical_ratios, ratios;
     struct arena a;

@@ -371,7 +371,7 @@ static void wrong_forms(void **state)
     hints("http { number; }", "= syntax: number number;\n");
     hints("http { server { location { } } }", "= syntax: location path { ... }\n");
     hints("http { number 1\nname x; }", "= is \";\" missing after \"1\" in line 1?\n");
-    hints("http { list 1\nname x; number y; }", "expected: a number");
+    hints("http { list 1\nname x; number y; }", "expected: a number from 0 to");
 }
 
 static void duplicates(void **state)

@@ -370,9 +370,9 @@ static void check_row(const struct module *m, const struct directive *row)
 /* A name means one thing in a context, but in blocks that are a module's own. */
 static void check_name(const struct module *m, const struct directive *row)
 {
-    const struct directive *found = modules_find(str_of(row->name), row->contexts & ~IN_OTHER, NULL);
+    unsigned contexts = row->contexts & ~(unsigned)IN_OTHER;
 
-    if (row->contexts & ~IN_OTHER && found != row)
+    if (contexts && modules_find(str_of(row->name), contexts, NULL) != row)
         fail_msg("\"%s\" of %s is another row in one of its contexts", row->name, m->name);
 }
 

@@ -222,7 +222,8 @@ static void test_errors(void **state)
         { "\\p{L}", "Unicode properties (\\p, \\P, \\X) are not supported", 1 },
         { "a{70000}", "number too large in a {} quantifier", 6 },
         { "a{3,2}", "numbers out of order in a {} quantifier", 6 },
-        { "(\\w{1,99}){1,999}", "the pattern is too large once its repetitions are written out", 17 },
+        { "(\\w{1,99}){1,999}",
+          "the pattern is too large once its repetitions are written out", 17 },
         { "\\x{100}", "character code is too large", 5 },
     };
 
@@ -304,7 +305,8 @@ static void test_matchers_agree(void **state)
 {
     static const char *const patterns[] = { "(a|b)*?(c+)(d)?", "^(.*?)(/+)(.*)$", "(a*)*b",
                                             "(?:(a)|b)+", "\\b(\\w+)\\W", "(a?)(a*)c" };
-    static const char *const subjects[] = { "", "aabccd", "/a//b", "aaab", "abab", "x yz c", "aac" };
+    static const char *const subjects[] = { "", "aabccd", "/a//b", "aaab", "abab", "x yz c",
+                                            "aac" };
     struct arena a;
 
     (void)state;

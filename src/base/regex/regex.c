@@ -19,7 +19,7 @@
 enum {
     BUDGET = 1000,              /* steps of backtracking before something else is tried; */
     BUDGET_A_BYTE = 16,         /* in addition, for each byte of the subject */
-    BUDGET_MAX = 2000000,       /* where nothing else can be: some 10 ms */
+    BUDGET_MAX = 1000000,       /* where nothing else can be: some 10 to 30 ms */
 };
 
 struct regex {
@@ -52,8 +52,8 @@ static bool has_assertion(const struct regex_node *n)
     return false;
 }
 
-/* Takes a `$` or `\z` from the end of the tree, and a `^` from its start.  False if there is no such
- * end, or another assertion. */
+/* Takes a `$` or `\z` from the end of the tree, and a `^` from its start.  False if there is no
+ * such end, or another assertion. */
 static bool take_ends(struct regex_node *tree, enum regex_assertion *end)
 {
     struct regex_node *last = tree->last;
@@ -118,8 +118,8 @@ static void compile_back(struct regex *re, struct arena *a, struct arena *scratc
     re->nfa_back = regex_nfa_new(a, &p, 1);
 }
 
-/* The prefix tells where a match may begin; another text, if it has two bytes or more, whether there
- * can be a match at all. */
+/* The prefix tells where a match may begin; another text, if it has two bytes or more, whether
+ * there can be a match at all. */
 static void find_literals(struct regex *re, struct arena *a, const struct regex_node *tree)
 {
     struct regex_literal within = regex_literal_within(tree, re->program->utf8, a);
@@ -276,10 +276,13 @@ static bool may_match_back(struct regex *re, struct str subject)
 }
 
 /* Matches what takes more steps of backtracking than the small budget allows. */
-static enum regex_result match_slowly(struct regex *re, struct str subject, size_t from)
+static enum regex_result match_slowly(struct regex *re, struct str subject, bool only,
+                                      size_t from)
 {
     if (!may_match(re, subject, from))
         return REGEX_NO_MATCH;
+    if (only && re->program->regular && re->dfa)
+        return REGEX_MATCH;
     if (!re->program->regular)
         return regex_backtrack(&re->backtrack, re->program, subject, from, re->slots, BUDGET_MAX);
     if (!re->pike && !(re->pike = regex_pike_new(re->program)))
@@ -339,7 +342,7 @@ enum regex_result regex_match(struct regex *re, struct str subject, size_t *offs
         return result;
     result = regex_backtrack(&re->backtrack, re->program, subject, from, re->slots, budget);
     if (result == REGEX_LIMIT)
-        result = match_slowly(re, subject, from);
+        result = match_slowly(re, subject, count == 0, from);
     if (result == REGEX_MATCH)
         copy_offsets(re, offsets, count);
     return result;

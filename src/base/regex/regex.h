@@ -1,8 +1,9 @@
 /*
  * regex: regular expressions in PCRE's syntax, as nginx configurations use it, that cannot hang.
  *
- * A pattern is parsed to a tree (regex_parse) and that compiled to a program (regex_compile), which
- * never changes afterwards.  Three matchers run programs:
+ * A pattern is parsed to a tree (regex_parse), that is written out as a program (regex_emit), and
+ * the program is studied (regex_follow, regex_literal); it never changes afterwards.  Three
+ * matchers run programs:
  *
  *     regex_dfa        match or no match, one table look-up for each byte
  *     regex_backtrack  captures, quick on the common case, within a budget of steps
@@ -16,11 +17,15 @@
  * LF, a subject is bytes unless REGEX_UTF8 or a leading (*UTF8) or (*UTF) says otherwise.
  * Deliberate differences:
  *   - not supported, an error when compiling: recursion and subroutine calls, conditions, callouts,
- *     verbs, duplicate names, \X, \p, \P, \C in UTF-8, back-references inside look-behind;
+ *     all of (*...) but UTF, duplicate names, \X, \p, \P, \C in UTF-8, back-references inside
+ *     look-behind, and non-atomic look-around;
  *   - (*UTF8) is understood, which PCRE2 has dropped;
  *   - [\w-.] takes the hyphen literally, as PCRE1 and Perl do, where PCRE2 refuses it;
  *   - a repetition is written out when compiling, so that large ones (as in (\w{1,99}){1,999})
- *     are refused where PCRE2 takes them.
+ *     are refused where PCRE2 takes them;
+ *   - what is not regular is given up after a million steps, not ten million;
+ *   - matches that PCRE2 10.42 loses by mistakes of its optimisations are found, as those of
+ *     (?:.*a){0}b$ or c{0,2}( x*){0,2}+(?m)^.
  *
  * A struct regex also holds its matchers' scratch memory and caches: it belongs to one thread.
  */

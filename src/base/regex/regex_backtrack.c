@@ -2,8 +2,8 @@
  * regex_backtrack: see regex_backtrack.h.
  *
  * The stack holds what to do when the present way fails: another way to try, a slot to set back, or
- * the mark of a group that is being tried.  An entry's instruction says which.  A slot need not be set
- * back when nothing else is left to try, so that a deterministic match never touches the stack.
+ * the mark of a group that is being tried.  An entry's instruction says which.  A slot need not be
+ * set back when nothing else is left to try, so that a deterministic match never touches the stack.
  */
 #include "base/regex/regex_backtrack.h"
 
@@ -16,6 +16,7 @@
 enum {
     WAYS_FIRST = 64,           /* entries of the stack to begin with */
     WAYS_MAX = 1 << 18,
+    WAYS_KEPT = 1 << 12,       /* a larger stack is freed after the match */
     BYTES_A_STEP = 16,         /* that many bytes of a repetition count as one step */
 };
 
@@ -438,31 +439,41 @@ static void clear_slots(struct run *r)
     r->dirty = false;
 }
 
+/* Tries all places from `at` on where a match may begin. */
+static enum regex_result search(struct run *r, const unsigned char *at)
+{
+    const struct regex_program *p = r->program;
+
+    while (at) {
+        if (p->anchor == ANCHOR_NONE && !(at = next_start(r, at)))
+            break;
+        if (try_at(r, at))
+            return REGEX_MATCH;
+        if (r->spent)
+            return REGEX_LIMIT;
+        if (r->dirty)
+            clear_slots(r);
+        if (p->anchor == ANCHOR_START)
+            break;
+        at = p->anchor == ANCHOR_LINE ? next_line(r, at) : at < r->end ? at + 1 : NULL;
+    }
+    return REGEX_NO_MATCH;
+}
+
 enum regex_result regex_backtrack(struct regex_backtrack *b, const struct regex_program *p,
                                   struct str subject, size_t from, size_t *slots,
                                   size_t budget)
 {
     static const unsigned char nothing[1];
     const unsigned char *start = subject.len ? (const unsigned char *)subject.data : nothing;
-    const unsigned char *at = start + from;
     struct run r = { .program = p, .start = start, .end = start + subject.len, .slots = slots,
                      .scratch = b, .budget = budget };
 
     clear_slots(&r);
-    while (at) {
-        if (p->anchor == ANCHOR_NONE && !(at = next_start(&r, at)))
-            break;
-        if (try_at(&r, at))
-            return REGEX_MATCH;
-        if (r.spent)
-            return REGEX_LIMIT;
-        if (r.dirty)
-            clear_slots(&r);
-        if (p->anchor == ANCHOR_START)
-            break;
-        at = p->anchor == ANCHOR_LINE ? next_line(&r, at) : at < r.end ? at + 1 : NULL;
-    }
-    return REGEX_NO_MATCH;
+    enum regex_result result = search(&r, start + from);
+    if (b->room > WAYS_KEPT)
+        regex_backtrack_fini(b);
+    return result;
 }
 
 void regex_backtrack_fini(struct regex_backtrack *b)

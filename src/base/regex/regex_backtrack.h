@@ -18,9 +18,9 @@ struct regex_backtrack {
 };
 
 /*
- * Looks for the first match that begins at `from` or later and fills in the program's slots: offsets
- * in bytes, SIZE_MAX where unset.
- * REGEX_LIMIT when `budget` steps did not suffice, or the stack became too large.
+ * Looks for the first match that begins at `from` or later and fills in the program's slots:
+ * offsets in bytes, SIZE_MAX where unset. REGEX_LIMIT when `budget` steps did not suffice, or the
+ * stack became too large.
  */
 enum regex_result regex_backtrack(struct regex_backtrack *b, const struct regex_program *p,
                                   struct str subject, size_t from, size_t *slots,

@@ -11,6 +11,7 @@ enum {
     CONTEXTS = 8,            /* combinations of enum regex_before */
     STATES_FIRST = 8,
     POOL_FIRST = 64,
+    LIMIT_MAX = 1 << 30,     /* bytes; keeps rows below EDGE_IDLE */
     BYTES_FOR_A_STATE = 10,  /* a state that serves for fewer was not worth keeping */
     IDLE_MIN = 128,          /* of 256 bytes, for looking out for the others to pay */
 };
@@ -89,7 +90,7 @@ struct regex_dfa *regex_dfa_new(const struct regex_nfa *n, size_t limit)
     if (!d)
         return NULL;
     d->nfa = n;
-    d->limit = limit;
+    d->limit = limit < LIMIT_MAX ? limit : LIMIT_MAX;
     d->width = regex_nfa_symbols(n);
     d->state_room = STATES_FIRST;
     d->pool_room = POOL_FIRST;
@@ -204,10 +205,12 @@ static bool make_room(struct regex_dfa *d, uint32_t pcs)
 
 static uint32_t edge_to(const struct regex_dfa *d, uint32_t number)
 {
-    const struct state *s = &d->states[number];
-    bool idle = d->has_idle && s->count == 0 && s->best == REGEX_NFA_NONE && s->before == 0;
+    struct regex_nfa_state s = view(d, &d->states[number]);
+    uint32_t row = number * d->width;
 
-    return number * d->width | (s->final ? EDGE_FINAL : idle ? EDGE_IDLE : 0);
+    if (d->states[number].final)
+        return row | EDGE_FINAL;
+    return d->has_idle && is_idle(&s) ? row | EDGE_IDLE : row;
 }
 
 /* The edge to a state that is kept, after this if not before; EDGE_UNKNOWN if there is no room. */
@@ -300,8 +303,8 @@ static void run_unkept(struct regex_dfa *d, struct rest r)
 }
 
 /*
- * The inner loop: takes edges while they are known and lead on.  Returns the row it got to, before a
- * symbol that needs more thought: the end of the bytes, or an edge that is special.
+ * The inner loop: takes edges while they are known and lead on.  Returns the row it got to, before
+ * a symbol that needs more thought: the end of the bytes, or an edge that is special.
  */
 static uint32_t run_known(const struct regex_dfa *d, uint32_t row, struct rest *r)
 {

@@ -30,8 +30,8 @@ void regex_dfa_run(struct regex_dfa *d, struct str subject, size_t from,
                    struct regex_dfa_answer *answer);
 
 /*
- * For one mirrored program, which must be regular and free of assertions: is there a match that ends
- * at the end of `subject`?
+ * For one mirrored program, which must be regular and free of assertions: is there a match that
+ * ends at the end of `subject`?
  */
 bool regex_dfa_run_back(struct regex_dfa *d, struct str subject);
 

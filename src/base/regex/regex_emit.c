@@ -1,13 +1,13 @@
 /*
  * regex_emit: see regex_emit.h.
  *
- * The program is written from its end: emit() is told where a node's match goes on and answers where
- * the node itself begins, so that nothing needs patching but loops.
+ * The program is written from its end: emit() is told where a node's match goes on and answers
+ * where the node itself begins, so that nothing needs patching but loops.
  *
- * A loop whose body matched the empty string is left, as in PCRE.  To know that without counting
- * at run time, each place to go on at comes in two: where to go if a byte was taken since the
- * iteration began, and where if none was.  A body that can be empty is written for both cases; where
- * the two places are one, which is nearly always, everything is written once.
+ * A loop whose body matched the empty string is left, as in PCRE.  To know that without counting at
+ * run time, each place to go on at comes in two: where to go if a byte was taken since the
+ * iteration began, and where if none was.  A body that can be empty is written for both cases;
+ * where the two places are one, which is nearly always, everything is written once.
  */
 #include "base/regex/regex_emit.h"
 

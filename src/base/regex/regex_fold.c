@@ -1,6 +1,6 @@
 /*
- * regex_fold: see regex_fold.h.  Simple case folding of Unicode 14.0.0, written by a script from the
- * Unicode character database; pairs within ASCII are left out.
+ * regex_fold: see regex_fold.h.  Simple case folding of Unicode 14.0.0, written by a script from
+ * the Unicode character database; pairs within ASCII are left out.
  */
 #include "base/regex/regex_fold.h"
 

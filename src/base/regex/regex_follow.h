@@ -8,9 +8,9 @@
 #include "base/regex/regex_program.h"
 
 /*
- * Fills in what regex_emit() left open, with sets in `a`.  A repetition that can end in
- * one place only becomes possessive; one that had been so without need does not keep the program from
- * being regular any longer, any other does.
+ * Fills in what regex_emit() left open, with sets in `a`.  A repetition that can end in one place
+ * only becomes possessive; one that had been so without need does not keep the program from being
+ * regular any longer, any other does.
  */
 void regex_follow(struct regex_program *p, struct arena *a);
 

@@ -22,7 +22,8 @@ struct regex_literal regex_literal_within(const struct regex_node *tree, bool ut
                                           struct arena *a);
 /* Does the subject begin with it? */
 bool regex_literal_starts(const struct regex_literal *l, struct str subject);
-/* For one that is findable: where it first stands in `subject`, at or after `from` (at most the length); SIZE_MAX: nowhere. */
+/* For one that is findable: where it first stands in `subject`, at or after `from` (at most the
+ * length); SIZE_MAX: nowhere. */
 size_t regex_literal_find(const struct regex_literal *l, struct str subject, size_t from);
 
 #endif

@@ -212,7 +212,8 @@ static void spread_one(struct spread *s, const struct regex_inst *i)
         reach(s, i->next);
         reach(s, i->other);
         break;
-    case OP_SPAN: case OP_SAVE: case OP_CLOSE: case OP_ATOMIC: case OP_CUT: case OP_LOOK: case OP_LOOK_NOT:
+    case OP_SPAN: case OP_SAVE: case OP_CLOSE: case OP_ATOMIC: case OP_CUT:
+    case OP_LOOK: case OP_LOOK_NOT:
         reach(s, i->next);
         break;
     case OP_ASSERT:
@@ -245,7 +246,8 @@ static bool is_kept(const struct regex_inst *i)
            i->op == OP_BACKREF || i->op == OP_MATCH;
 }
 
-/* A part's match is its first instruction; once that is reached, the part's others are done with. */
+/* A part's match is its first instruction; once that is reached, the part's others are done with.
+ * */
 static void collect(const struct regex_nfa *n, const struct spread *s,
                     struct regex_nfa_state *state)
 {

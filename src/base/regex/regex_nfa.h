@@ -2,8 +2,8 @@
  * regex_nfa: one or more programs as one nondeterministic automaton, which can be in many states at
  * once.  It only knows match or no match; regex_dfa keeps what it finds out here.
  *
- * Programs that are not regular are run as if their look-around held, their atomic groups were plain
- * and their back-references could match anything: no match is then certain, a match is not.
+ * Programs that are not regular are run as if their look-around held, their atomic groups were
+ * plain and their back-references could match anything: no match is then certain, a match is not.
  */
 #ifndef BASE_REGEX_REGEX_NFA_H
 #define BASE_REGEX_REGEX_NFA_H

@@ -1,6 +1,6 @@
 /*
- * regex_pike: captures in time linear in the subject, whatever the pattern.  All ways are followed at
- * once, in order of preference, each with its own captures.  Runs regular programs only.
+ * regex_pike: captures in time linear in the subject, whatever the pattern.  All ways are followed
+ * at once, in order of preference, each with its own captures.  Runs regular programs only.
  */
 #ifndef BASE_REGEX_REGEX_PIKE_H
 #define BASE_REGEX_REGEX_PIKE_H

@@ -59,7 +59,7 @@ struct regex_program {
     struct regex_inst *code;
     uint32_t count, start;
     unsigned groups;
-    unsigned slots;          /* two for each group and the whole match; a third if it has references */
+    unsigned slots;          /* two for each group, the whole match included, or three */
     bool utf8;
     bool regular;            /* has no instruction that only the backtracker can run */
     enum regex_anchor anchor;

@@ -1,6 +1,6 @@
 /*
- * regex_set: see regex_set.h.  One automaton for all patterns answers for those that are regular; those
- * that are not, it only rules out, and what is left of them is matched one by one.
+ * regex_set: see regex_set.h.  One automaton for all patterns answers for those that are regular;
+ * those that are not, it only rules out, and what is left of them is matched one by one.
  */
 #include "base/regex/regex_set.h"
 

@@ -1,6 +1,6 @@
 /*
- * regex_set: many regular expressions matched in one pass, for lists of which the first that matches
- * counts.  Five hundred cost about what one does.
+ * regex_set: many regular expressions matched in one pass, for lists of which the first that
+ * matches counts.  Five hundred cost about what one does.
  */
 #ifndef BASE_REGEX_REGEX_SET_H
 #define BASE_REGEX_REGEX_SET_H

@@ -22,6 +22,7 @@ struct v1 {
 
     /* the request's body */
     struct v1_chunks chunks;
+    struct buffer *chunks_in;          /* the client's buffer, where none but chunks were read into it */
     uint64_t body_left;                /* of a body with a length */
     bool body_done;
 

@@ -38,59 +38,58 @@ static ssize_t read_length(struct request *r, struct v1 *v, char *space, size_t 
     return n;
 }
 
-/* More bytes in c->in: into a buffer of their own, as the head's texts lie in the old one. */
+/* More bytes into c->in, which is used up: into a buffer of their own, as the head's texts lie in the one
+ * that it was read into. */
 static ssize_t refill(struct client *c, struct v1 *v)
 {
-    if (buffer_room(c->in) == 0) {
+    if (v->chunks_in != c->in) {
         struct buffer *b = buffer_new(BUFFER_SIZE);
-        if (!b)
+        if (!b) {
+            errno = ENOMEM;
             return IO_ERROR;
+        }
         c->in->next = v->old;
         v->old = c->in;
-        c->in = b;
+        v->chunks_in = c->in = b;
     }
-    ssize_t n = client_recv(c, c->in->end, buffer_room(c->in));
+    c->in->at = c->in->end = c->in->data;
+    ssize_t n = client_recv(c, c->in->end, c->in->size);
     if (n > 0)
         c->in->end += n;
-    errno = n == 0 ? 0 : errno;
+    if (n == 0)
+        errno = 0;                             /* the client left before the end */
     return n == 0 ? IO_ERROR : n;
 }
 
-/* The buffer that only chunks were read into can be used from its start again. */
-static void rewind_buffer(struct client *c, struct v1 *v)
+/* Takes some of what is in c->in: bytes of the body, 0 at its end or where only framing was, or -400. */
+static ssize_t take_chunks(struct request *r, struct v1 *v, char *space, size_t size)
 {
-    if (buffer_len(c->in) == 0 && v->old)
-        c->in->at = c->in->end = c->in->data;
+    struct buffer *b = r->client->in;
+    struct str data, in = { b->at, buffer_len(b) < size ? buffer_len(b) : size };
+    size_t used;
+
+    if (!v1_chunks_next(&v->chunks, in, &used, &data)) {
+        request_log(r, LOG_LEVEL_INFO, 0, "client sent invalid chunked body");
+        return -STATUS_BAD_REQUEST;
+    }
+    if (data.len)
+        memcpy(space, data.data, data.len);
+    b->at += used + data.len;
+    r->received += used + data.len;
+    v->body_done = v->chunks.state == CHUNK_DONE;
+    return (ssize_t)data.len;
 }
 
 static ssize_t read_chunks(struct request *r, struct v1 *v, char *space, size_t size)
 {
     struct client *c = r->client;
-    size_t used;
-    struct str data;
 
     for (;;) {
-        struct str in = { c->in->at, buffer_len(c->in) };
-        if (in.len > size && v->chunks.state == CHUNK_DATA)
-            in.len = size;                     /* no more data than the caller can take */
-        if (in.len) {
-            if (!v1_chunks_next(&v->chunks, in.len > size ? str_first(in, size) : in, &used, &data)) {
-                request_log(r, LOG_LEVEL_INFO, 0, "client sent invalid chunked body");
-                return -STATUS_BAD_REQUEST;
-            }
-            c->in->at += used + data.len;
-            r->received += used + data.len;
-            if (v->chunks.state == CHUNK_DONE) {
-                v->body_done = true;
-                return 0;
-            }
-            if (data.len) {
-                memcpy(space, data.data, data.len);
-                return (ssize_t)data.len;
-            }
-            continue;
+        while (buffer_len(c->in)) {
+            ssize_t n = take_chunks(r, v, space, size);
+            if (n != 0 || v->body_done)
+                return n;
         }
-        rewind_buffer(c, v);
         ssize_t n = refill(c, v);
         if (n <= 0)
             return n;

@@ -8,10 +8,11 @@
 #include <errno.h>
 
 #include "http/core.h"
+#include "http/http.h"
+#include "http/response.h"
 
 enum {
     HEAD_SPACE = 65536,            /* the largest head of a response */
-    SEND_VECTORS = BATCH_SPANS + 4,
     TURN_BYTES = 2 << 20,          /* sent to one client before others get their turn */
 };
 
@@ -65,37 +66,77 @@ static void put_description(struct out *o, const struct request *r)
     }
 }
 
-/* A path is made absolute as the directives say; a URL is sent as it is. */
-static void put_location(struct out *o, struct request *r)
+/* "http://host:port", as the directives say, before a path. */
+static void put_origin(struct out *o, const struct request *r)
 {
     const struct core_conf *conf = core_conf(r->conf);
+    const struct connection *connection = &r->client->connection;
+    bool secure = connection->transport != &transport_plain;
+    struct str host = conf->server_name_in_redirect ? r->server->name : r->host;
+    struct address local;
+    bool have = (conf->port_in_redirect || !host.len) &&
+                address_local(connection->watch.fd, &local);
+    unsigned port = have && conf->port_in_redirect ? address_port(&local) : 0;
+
+    out_str(o, secure ? STR("https://") : STR("http://"));
+    if (host.len)
+        out_str(o, host);
+    else if (have)
+        address_put_host(o, &local, true);
+    if (port && port != (secure ? 443 : 80)) {
+        out_char(o, ':');
+        out_uint(o, port);
+    }
+}
+
+/* A path is made absolute; a URL is sent as it is. */
+static void put_location(struct out *o, const struct request *r)
+{
     struct str location = r->response.location;
 
     OUT_LITERAL(o, "Location: ");
-    if (location.data[0] == '/' && conf->absolute_redirect) {
-        struct address local = { 0 };
-        struct str host = conf->server_name_in_redirect ? r->server->name : r->host;
-        bool have = address_local(r->client->connection.watch.fd, &local);
-        unsigned port = have ? address_port(&local) : 0;
-
-        OUT_LITERAL(o, "http://");
-        if (host.len)
-            out_str(o, host);
-        else if (have)
-            address_put_host(o, &local, true);
-        if (conf->port_in_redirect && port && port != 80) {
-            out_char(o, ':');
-            out_uint(o, port);
-        }
-    }
+    if (location.data[0] == '/' && core_conf(r->conf)->absolute_redirect)
+        put_origin(o, r);
     out_str(o, location);
     OUT_LITERAL(o, "\r\n");
 }
 
-static void put_connection(struct out *o, const struct request *r)
+static void put_server(struct out *o, struct request *r)
 {
     const struct core_conf *conf = core_conf(r->conf);
 
+    if (conf->server_line.len || template_is_text(&conf->server_tokens.text)) {
+        out_str(o, conf->server_line);
+        return;
+    }
+    struct str name = response_server(r);
+    if (name.len)
+        put_field(o, STR("Server"), name);
+}
+
+/* What old browsers can't do: keep-alive after POST (MSIE 6), or at all (some Safaris). */
+static bool keepalive_disabled(const struct request *r)
+{
+    struct str agent = headers_value(&r->headers, HEADER_USER_AGENT);
+    unsigned off = core_conf(r->conf)->keepalive_disable;
+    ptrdiff_t msie;
+
+    if (!agent.data || !off)
+        return false;
+    if ((off & KEEPALIVE_NOT_MSIE6) && r->method == METHOD_POST &&
+        (msie = str_find(agent, STR("MSIE "))) >= 0 && agent.len > (size_t)msie + 6)
+        return agent.data[msie + 6] == '.' && agent.data[msie + 5] < '7' &&
+               str_find(agent, STR("SV1")) < 0;
+    return (off & KEEPALIVE_NOT_SAFARI) && str_find(agent, STR("Safari/")) >= 0 &&
+           str_find(agent, STR("Mac OS X")) >= 0 && str_find(agent, STR("Chrom")) < 0;
+}
+
+static void put_connection(struct out *o, struct request *r)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+
+    if (r->flags.keepalive && keepalive_disabled(r))
+        r->flags.keepalive = false;
     if (r->response.status == STATUS_SWITCHING_PROTOCOLS)
         OUT_LITERAL(o, "Connection: upgrade\r\n");
     else if (!r->flags.keepalive)
@@ -133,7 +174,7 @@ static void put_head(struct out *o, struct request *r)
 
     choose_framing(r);
     put_status(o, res);
-    out_str(o, core_conf(r->conf)->server_line);
+    put_server(o, r);
     OUT_LITERAL(o, "Date: ");
     out_str(o, clock_http_date());
     OUT_LITERAL(o, "\r\n");
@@ -214,19 +255,22 @@ static void queue_end(struct request *r, struct v1 *v, bool after_data)
 static void queue_body(struct request *r, struct v1 *v)
 {
     const struct batch *b = &v->batch;
+    size_t bytes = v->gathered + b->bytes;
     bool chunked = r->flags.chunked && !r->flags.header_only;
 
-    if (chunked && b->bytes) {
+    if (chunked && bytes) {
         struct out o = out_fixed(v->chunk_line, sizeof v->chunk_line);
-        out_hex(&o, b->bytes, 1);
+        out_hex(&o, bytes, 1);
         OUT_LITERAL(&o, "\r\n");
         queue_memory(v, v->chunk_line, out_len(&o));
     }
+    if (v->gathered)
+        queue_memory(v, v->gather, v->gathered);
     for (unsigned i = 0; i < b->count; i++)
         v->spans[v->count++] = b->spans[i];
     if (chunked && v->last)
-        queue_end(r, v, b->bytes > 0);
-    else if (chunked && b->bytes)
+        queue_end(r, v, bytes > 0);
+    else if (chunked && bytes)
         queue_memory(v, "\r\n", 2);
 }
 
@@ -267,26 +311,45 @@ static void take_limits(struct request *r)
         r->limit_rate_after = size;
 }
 
-/* Queues what comes next: STEP_NEXT if there is something to send or all is sent. */
-static int refill(struct request *r, struct v1 *v)
+/* Copies the batch behind what was gathered, and empties it.  false: it has a piece of a file. */
+static bool gather_batch(struct v1 *v)
 {
-    v->first = v->count = 0;
-    batch_reset(&v->batch);
-    if (!v->head_made) {
-        take_limits(r);
-        if (!make_head(r, v))
-            return STEP_ABORT;
+    struct batch *b = &v->batch;
+
+    for (unsigned i = 0; i < b->count; i++) {
+        if (!b->spans[i].data)
+            return false;
     }
-    if (!r->response.body) {
-        v->last = true;
-        if (!r->flags.header_only)
-            queue_body(r, v);
-        return STEP_NEXT;
+    for (unsigned i = 0; i < b->count; i++) {
+        memcpy(v->gather + v->gathered, b->spans[i].data, b->spans[i].len);
+        v->gathered += b->spans[i].len;
     }
+    batch_reset(b);
+    return true;
+}
+
+/* Pulls the body's next piece; small ones are put together to postpone_output bytes, if they can be had. */
+static enum pull pull_piece(struct request *r, struct v1 *v, size_t budget)
+{
+    size_t enough = core_conf(r->conf)->postpone_output;
+    enum pull result = source_pull(r->response.body, &v->batch, budget);
+
+    if (result != PULL_DATA || v->batch.bytes >= enough || budget < enough)
+        return result;
+    if (!v->gather && !(v->gather = arena_try_alloc(&r->arena, enough)))
+        return result;
+    while (result == PULL_DATA && gather_batch(v) && v->gathered < enough)
+        result = source_pull(r->response.body, &v->batch, enough - v->gathered);
+    return result == PULL_WAIT && v->gathered ? PULL_DATA : result;
+}
+
+static int refill_body(struct request *r, struct v1 *v)
+{
     size_t budget = allowance(r, v);
+
     if (budget == 0)
         return v->count ? STEP_NEXT : STEP_WAIT;
-    switch (source_pull(r->response.body, &v->batch, budget)) {
+    switch (pull_piece(r, v, budget)) {
     case PULL_DATA:
         break;
     case PULL_LAST:
@@ -298,6 +361,25 @@ static int refill(struct request *r, struct v1 *v)
         return STEP_ABORT;
     }
     queue_body(r, v);
+    return STEP_NEXT;
+}
+
+/* Queues what comes next: STEP_NEXT if there is something to send or all is sent. */
+static int refill(struct request *r, struct v1 *v)
+{
+    v->first = v->count = 0;
+    v->gathered = 0;
+    batch_reset(&v->batch);
+    if (!v->head_made) {
+        take_limits(r);
+        if (!make_head(r, v))
+            return STEP_ABORT;
+    }
+    if (r->response.body)
+        return refill_body(r, v);
+    v->last = true;
+    if (!r->flags.header_only)
+        queue_body(r, v);
     return STEP_NEXT;
 }
 
@@ -318,7 +400,7 @@ static void advance(struct v1 *v, size_t n)
 
 static ssize_t send_memory(struct client *c, struct v1 *v)
 {
-    struct iovec iov[SEND_VECTORS];
+    struct iovec iov[V1_SPANS];
     int n = 0;
     unsigned i = v->first;
 
@@ -354,6 +436,23 @@ static void keep_head(struct request *r, struct v1 *v)
         s->data = arena_str(&r->arena, (struct str){ s->data, s->len }).data;
 }
 
+/* The client takes no more now. */
+static int wait_for_client(struct request *r, struct v1 *v)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    struct client *c = r->client;
+
+    keep_head(r, v);
+    if (conf->send_lowat && !c->sndlowat) {
+        int size = (int)conf->send_lowat;
+        c->sndlowat = true;                    /* Linux refuses; then it is as it is */
+        (void)setsockopt(c->connection.watch.fd, SOL_SOCKET, SO_SNDLOWAT, &size, sizeof size);
+    }
+    if (v->turn_bytes || !c->waits)            /* not for events that brought nothing */
+        client_wait(c, conf->send_timeout);
+    return STEP_WAIT;
+}
+
 /* Sends what is queued: STEP_NEXT, STEP_WAIT, STEP_ABORT. */
 static int flush(struct request *r, struct v1 *v)
 {
@@ -364,11 +463,8 @@ static int flush(struct request *r, struct v1 *v)
             v->first++;
             continue;
         }
-        if (!(c->connection.watch.ready & READY_WRITE)) {
-            keep_head(r, v);
-            timer_set(&c->connection.timer, core_conf(r->conf)->send_timeout);
-            return STEP_WAIT;
-        }
+        if (!(c->connection.watch.ready & READY_WRITE))
+            return wait_for_client(r, v);
         ssize_t n = v->spans[v->first].data ? send_memory(c, v) : send_file(r, v);
         if (n == IO_AGAIN)
             continue;
@@ -385,25 +481,24 @@ static int flush(struct request *r, struct v1 *v)
 
 static int wait_for_source(struct request *r, struct v1 *v)
 {
-    struct client *c = r->client;
-
     if (v->resume_ms)
-        timer_set(&c->connection.timer, v->resume_ms - clock_ms());
+        client_wait(r->client, v->resume_ms > clock_ms() ? v->resume_ms - clock_ms() : 0);
     else
-        timer_cancel(&c->connection.timer);    /* the source has timeouts of its own */
+        client_wait_no_more(r->client);        /* the source has timeouts of its own */
     return STEP_WAIT;
 }
 
-/* A timer has struck: either the pause of limit_rate is over, or the client took nothing for too long. */
+/* The timer has struck: either the pause of limit_rate is over, or the client took nothing for too long. */
 static bool gave_up(struct request *r, struct v1 *v)
 {
     struct client *c = r->client;
 
     if (!c->timed_out)
         return false;
-    c->timed_out = false;
-    if (v->resume_ms || (c->connection.watch.ready & READY_WRITE))
+    if (v->first == v->count || (c->connection.watch.ready & READY_WRITE)) {
+        c->timed_out = false;
         return false;
+    }
     request_log(r, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while the response was sent");
     return true;
 }
@@ -415,7 +510,7 @@ int v1_send(struct request *r)
     if (gave_up(r, v))
         return STEP_ABORT;
     if (v->resume_ms && clock_ms() < v->resume_ms && v->first == v->count)
-        return STEP_WAIT;
+        return wait_for_source(r, v);
     v->turn_bytes = 0;
     for (;;) {
         if (v->first == v->count) {
