@@ -10,7 +10,7 @@
 #include "http/modules/add_header.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/index.h"
-#include "http/modules/log.h"
+#include "http/modules/access_log.h"
 #include "http/modules/rewrite.h"
 #include "http/modules/try_files.h"
 #include "http/proxy/proxy_conf.h"

@@ -42,7 +42,8 @@ extern const short os_poll_eof;
 
 /* ---- memory files, sending files ---- */
 
-/* An empty file in memory, without a name elsewhere; an unlinked temporary file where there is none. */
+/* An empty file in memory, without a name elsewhere; an unlinked temporary file where there is
+ * none. */
 int os_memory_file(const char *name);
 /* No process can change the file any more.  false: the system knows no seals. */
 bool os_memory_seal(int fd);
@@ -84,8 +85,8 @@ bool os_set_affinity(const bool *set, unsigned count);
 void os_allow_core_dumps(void);
 /* Nothing that is executed from here on gets more rights. */
 void os_no_new_rights(void);
-/* Shows `title` as the process's command line, as far as there is room.  os_title_init() is called first,
- * by main(). */
+/* Shows `title` as the process's command line, as far as there is room.  os_title_init() is called
+ * first, by main(). */
 void os_title_init(int argc, char **argv);
 void os_set_title(const char *title);
 

@@ -219,8 +219,8 @@ void os_no_new_rights(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* The title overwrites the strings of argv and of the environment, which lie one after the other; they
- * are copied out of the way first. */
+/* The title overwrites the strings of argv and of the environment, which lie one after the other;
+ * they are copied out of the way first. */
 static char *title_space, *title_copy;
 static size_t title_size;
 

@@ -1,6 +1,6 @@
 /*
- * stats: what a worker is doing, counted in memory that all processes see.  Each worker writes its own
- * slot and reads all of them: no lock, and no line of cache that two write.
+ * stats: what a worker is doing, counted in memory that all processes see.  Each worker writes its
+ * own slot and reads all of them: no lock, and no line of cache that two write.
  */
 #ifndef BASE_STATS_H
 #define BASE_STATS_H

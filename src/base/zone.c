@@ -1,7 +1,7 @@
 /*
- * zone: shared memory at one address.  The allocator hands out pages in spans, and cuts single pages
- * into slots of a class for what is small.  All its state is in the zone; what belongs to one process
- * (the reserved space, who sets a zone up) is kept apart, out of the reach of others.
+ * zone: shared memory at one address.  The allocator hands out pages in spans, and cuts single
+ * pages into slots of a class for what is small.  All its state is in the zone; what belongs to one
+ * process (the reserved space, who sets a zone up) is kept apart, out of the reach of others.
  */
 #include "base/zone.h"
 
@@ -50,7 +50,8 @@ struct zone {
     struct page pages[];
 };
 
-/* Slots are a multiple of 16 bytes, and leave the first 16 of a page unused, so that offset 0 is none. */
+/* Slots are a multiple of 16 bytes, and leave the first 16 of a page unused, so that offset 0 is
+ * none. */
 static const uint16_t class_size[CLASSES] = {
     16, 32, 48, 64, 96, 128, 192, 256, 336, 448, 576, 800, 1344, 2032,
 };
@@ -395,7 +396,8 @@ static void recover(struct zone *z)
     memset(z->pages, 0, (size_t)z->page_count * sizeof(struct page));
     empty(z);
     atomic_fetch_add(&z->epoch, 1);
-    log_note(LOG_LEVEL_ALERT, 0, "a process died while it changed a shared zone: the zone is emptied");
+    log_note(LOG_LEVEL_ALERT, 0,
+             "a process died while it changed a shared zone: the zone is emptied");
     if (s && s->init && !s->init(z, s->data))
         log_note(LOG_LEVEL_ALERT, 0, "the emptied zone could not be set up again");
 }

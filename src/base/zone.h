@@ -1,11 +1,11 @@
 /*
  * zone: memory that all processes share, mapped at one address in each of them, so that pointers
  * inside mean the same everywhere.  The master reserves an arena of address space before it forks,
- * and places the zones in it; a worker maps what it is told.  A zone has a lock that no dying process
- * leaves locked, and a small allocator.
+ * and places the zones in it; a worker maps what it is told.  A zone has a lock that no dying
+ * process leaves locked, and a small allocator.
  *
- * A zone's memory may be written by processes with fewer rights: the master sets a fresh zone up, and
- * reads nothing from it afterwards.
+ * A zone's memory may be written by processes with fewer rights: the master sets a fresh zone up,
+ * and reads nothing from it afterwards.
  */
 #ifndef BASE_ZONE_H
 #define BASE_ZONE_H
@@ -19,8 +19,8 @@ enum { ZONE_MIN_SIZE = 32768 };        /* bytes: eight pages, as nginx asks for 
 
 struct zone;
 
-/* Sets up a fresh zone, with the lock held: allocates the user's struct and hands it to zone_set_root().
- * false: it does not fit. */
+/* Sets up a fresh zone, with the lock held: allocates the user's struct and hands it to
+ * zone_set_root(). false: it does not fit. */
 typedef bool zone_init(struct zone *z, void *data);
 
 /* ---- the master ---- */
@@ -46,9 +46,9 @@ void zone_unmap(struct zone *z, size_t size);
 void zone_set_init(struct zone *z, zone_init *init, void *data);
 
 /*
- * Locks.  Where a process died inside the lock, the content may be half written: the zone is emptied,
- * its epoch counts up, and the init function runs before the call returns.  Who keeps pointers into a
- * zone between locks compares the epoch first.
+ * Locks.  Where a process died inside the lock, the content may be half written: the zone is
+ * emptied, its epoch counts up, and the init function runs before the call returns.  Who keeps
+ * pointers into a zone between locks compares the epoch first.
  */
 void zone_lock(struct zone *z);
 void zone_unlock(struct zone *z);
@@ -58,8 +58,8 @@ unsigned zone_epoch(const struct zone *z);
 void *zone_root(const struct zone *z);
 void zone_set_root(struct zone *z, void *root);
 
-/* With the lock held.  NULL: no room is left, the caller evicts something and tries again.  Aligned to 16
- * bytes, not cleared. */
+/* With the lock held.  NULL: no room is left, the caller evicts something and tries again.  Aligned
+ * to 16 bytes, not cleared. */
 void *zone_alloc(struct zone *z, size_t size);
 void zone_free(struct zone *z, void *p);
 /* Bytes in pages that nothing uses. */

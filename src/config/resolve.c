@@ -284,13 +284,21 @@ static bool check_form(struct setting *s)
                               "invalid number of arguments in \"%s\" directive", row->name);
 }
 
+/* Whether two rows fill one list together (allow and deny). */
+static bool same_list(const struct directive *a, const struct directive *b)
+{
+    return a == b || ((a->flags & b->flags & REPEATS) && a->type == b->type && a->size &&
+                      a->offset == b->offset && a->size == b->size && a->data && b->data &&
+                      a->data != b->data);
+}
+
 /* Notes that the row is applied; false if it was before and may not be again. */
 static bool first_time(struct setting *s, const struct applying *a, bool *first)
 {
     struct config *c = s->config;
     unsigned i = a->first;
 
-    while (i < c->applied.count && c->applied.items[i].row != s->row)
+    while (i < c->applied.count && !same_list(c->applied.items[i].row, s->row))
         i++;
     *first = i == c->applied.count;
     if (*first)

@@ -46,7 +46,8 @@ static bool parse_pool_argument(struct setting *s, unsigned i, struct pool_conf 
 static bool parse_pool(struct setting *s, void *field)
 {
     struct pool_list *pools = field;
-    struct pool_conf pool = { .name = arena_str(setting_arena(s), setting_arg(s, 1)), .max_queue = DEFAULT_MAX_QUEUE };
+    struct pool_conf pool = { .name = arena_str(setting_arena(s), setting_arg(s, 1)),
+                              .max_queue = DEFAULT_MAX_QUEUE };
 
     for (unsigned i = 0; i < pools->count; i++) {
         if (str_eq(pools->items[i].name, pool.name))

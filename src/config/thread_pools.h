@@ -15,8 +15,8 @@ struct pool_conf {
 
 extern struct module thread_pools_module;
 
-/* The pool of that name: for threads_pool() of event/threads.h.  "default" is always there; NULL: none has
- * that name. */
+/* The pool of that name: for threads_pool() of event/threads.h.  "default" is always there; NULL:
+ * none has that name. */
 const struct pool_conf *thread_pools_find(const struct generation *g, struct str name);
 
 #endif

@@ -318,8 +318,8 @@ static ssize_t stalled(struct connection *c, enum ready bit)
     return IO_AGAIN;
 }
 
-/* Less than asked for: the kernel has no more, and an edge will tell when it has.  But after the peer's
- * end there is no further edge: the next call finds it. */
+/* Less than asked for: the kernel has no more, and an edge will tell when it has.  But after the
+ * peer's end there is no further edge: the next call finds it. */
 static ssize_t plain_recv(struct connection *c, void *buffer, size_t size)
 {
     ssize_t n;
@@ -343,23 +343,38 @@ static size_t total(const struct iovec *iov, int parts)
     return sum;
 }
 
+enum { GATHER_BYTES = 4096 };
+
+/* Few bytes are put together first: a copy costs less than what the kernel does for a list of
+ * parts. */
+static ssize_t send_parts(int fd, const struct iovec *iov, int parts, size_t size, int flags)
+{
+    char space[GATHER_BYTES];
+    struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)iov };
+
+    if (parts == 1)
+        return send(fd, iov->iov_base, size, flags);
+    if (size > sizeof space) {
+        message.msg_iovlen = (unsigned)parts;
+        return sendmsg(fd, &message, flags);
+    }
+    for (size_t used = 0; parts > 0; used += iov->iov_len, iov++, parts--)
+        memcpy(space + used, iov->iov_base, iov->iov_len);
+    return send(fd, space, size, flags);
+}
+
 static ssize_t plain_sendv(struct connection *c, const struct iovec *iov, int parts, bool more)
 {
+    size_t size = total(iov, parts);
+    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
     ssize_t n;
 
     do {
-        if (more) {
-            struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)iov };
-
-            message.msg_iovlen = (unsigned)parts;
-            n = sendmsg(c->watch.fd, &message, MSG_NOSIGNAL | MSG_MORE);
-        } else {
-            n = writev(c->watch.fd, iov, parts);
-        }
+        n = send_parts(c->watch.fd, iov, parts, size, flags);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return stalled(c, READY_WRITE);
-    if ((size_t)n < total(iov, parts))
+    if ((size_t)n < size)
         c->watch.ready &= (uint8_t)~READY_WRITE;
     return n;
 }

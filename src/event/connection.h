@@ -1,8 +1,8 @@
 /*
  * connection: a socket that the process serves or uses, and the transport (plain, TLS, QUIC) behind
- * which its bytes go.  The protocols embed it in structs of their own; all of them stand in one list,
- * so that a quitting worker can ask each to end.  Structs come from slabs: an idle connection costs
- * its struct and nothing else.
+ * which its bytes go.  The protocols embed it in structs of their own; all of them stand in one
+ * list, so that a quitting worker can ask each to end.  Structs come from slabs: an idle connection
+ * costs its struct and nothing else.
  */
 #ifndef EVENT_CONNECTION_H
 #define EVENT_CONNECTION_H
@@ -22,8 +22,8 @@ enum io {
 };
 
 /*
- * A transport moves bytes.  Each call returns bytes moved (recv: 0 is the end), or enum io.  They clear
- * READY_READ/READY_WRITE of the watch when they have used up what the kernel had.
+ * A transport moves bytes.  Each call returns bytes moved (recv: 0 is the end), or enum io.  They
+ * clear READY_READ/READY_WRITE of the watch when they have used up what the kernel had.
  */
 struct transport {
     const char *name;
@@ -31,7 +31,8 @@ struct transport {
     ssize_t (*sendv)(struct connection *c, const struct iovec *iov, int count, bool more);
     /* From file descriptor `file` at *offset, which moves on. NULL: the owner reads and sends. */
     ssize_t (*sendfile)(struct connection *c, int file, off_t *offset, size_t size);
-    /* Says goodbye (TLS close_notify) where the protocol has one; the socket is closed by the caller. */
+    /* Says goodbye (TLS close_notify) where the protocol has one; the socket is closed by the
+     * caller. */
     void (*shutdown)(struct connection *c);
     void (*fini)(struct connection *c);
 };
@@ -40,7 +41,7 @@ extern const struct transport transport_plain;
 
 struct connection_kind {
     const char *name;
-    size_t size;                       /* of the struct that holds the connection as its first member */
+    size_t size;                       /* of the struct whose first member is the connection */
     /* The process wants to end: close if nothing is in flight, otherwise finish soon and close. */
     void (*drain)(struct connection *c);
     /* The bound of the wait is over (worker_shutdown_timeout), or memory is short: close now. */
@@ -58,7 +59,7 @@ struct connection {
     const struct connection_kind *kind;
     const struct transport *transport;
     void *transport_state;
-    uint64_t number;                   /* "*5" in the log, unique among workers' lifetimes of a process */
+    uint64_t number;                   /* "*5" in the log; unique among all workers of a master */
 };
 
 /* How many connections the process may hold (worker_connections), listening sockets not counted. */
@@ -66,8 +67,8 @@ void connection_set_limit(unsigned limit);
 unsigned connection_count(void);
 unsigned connection_limit(void);
 
-/* A cleared struct of kind->size for `fd`, transport plain, not yet added to the loop.  NULL: the limit
- * is reached (errno EMFILE) or memory is short (ENOMEM); fd stays the caller's. */
+/* A cleared struct of kind->size for `fd`, transport plain, not yet added to the loop.  NULL: the
+ * limit is reached (errno EMFILE) or memory is short (ENOMEM); fd stays the caller's. */
 void *connection_new(const struct connection_kind *kind, int fd, watch_handler *on_event,
                      timer_handler *on_timeout);
 /* Removes it from the loop, closes the descriptor, frees the struct at the end of the turn. */
@@ -76,8 +77,8 @@ void connection_close(struct connection *c);
 void connection_reset(struct connection *c);
 /* An idle connection (keep-alive, nothing in flight) may be asked to end when room is short. */
 void connection_set_idle(struct connection *c, bool idle);
-/* Calls drain() of up to `count` idle connections, those that have been idle longest first; gives how
- * many.  connection_new() does so by itself when the limit is reached. */
+/* Calls drain() of up to `count` idle connections, those that have been idle longest first; gives
+ * how many.  connection_new() does so by itself when the limit is reached. */
 unsigned connection_drain_idle(unsigned count);
 /* Calls drain() or abort() of every connection. */
 void connection_drain_all(void);

@@ -15,6 +15,11 @@ static plain_bytes plain_path = {
     0, 0x2fffffd2, 0xafffffff, 0x47fffffe,
 };
 
+/* The same without & + and ; */
+static plain_bytes plain_args = {
+    0, 0x27fff792, 0xafffffff, 0x47fffffe,
+};
+
 static void percent(struct out *o, struct str s, plain_bytes plain)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -39,6 +44,11 @@ void escape_path(struct out *o, struct str s)
 void escape_component(struct out *o, struct str s)
 {
     percent(o, s, plain_component);
+}
+
+void escape_args(struct out *o, struct str s)
+{
+    percent(o, s, plain_args);
 }
 
 void escape_html(struct out *o, struct str s)

@@ -10,6 +10,8 @@
 void escape_path(struct out *o, struct str s);
 /* A component of a path or query: all but letters, digits and "-._~" is encoded. */
 void escape_component(struct out *o, struct str s);
+/* What stands in the arguments of a URI: "&", "+" and ";" are encoded too, "/" and "=" are not. */
+void escape_args(struct out *o, struct str s);
 /* &lt; &gt; &amp; &quot; */
 void escape_html(struct out *o, struct str s);
 /* The inside of a string, RFC 8259 section 7; what is not UTF-8 goes through as it is. */

@@ -21,68 +21,85 @@ struct pattern_host {
     struct http_server *server;
 };
 
-static bool host_char(char c)
+/* unreserved and sub-delims of RFC 3986 section 2. */
+static bool is_name_char(char c)
 {
-    unsigned char u = (unsigned char)c;
+    char lower = char_lower(c);
 
-    return u > ' ' && u != 127 && c != '/' && c != '?' && c != '#' && c != '@' && c != '\\' &&
-           c != '"' && c != '<' && c != '>';
+    return (lower >= 'a' && lower <= 'z') || char_is_digit(c) ||
+           (c && strchr("-._~!$&'()*+,;=", c) != NULL);
 }
 
-/* Where the host ends and the port begins: at a colon, or behind the brackets of an IPv6 address. */
-static ptrdiff_t host_end(struct str s)
+/* Percent signs are left as they are: nobody bears such a name. */
+static bool is_reg_name(struct str s)
 {
-    if (s.len && s.data[0] == '[') {
-        ptrdiff_t close = str_index(s, ']');
-        if (close < 2)
-            return -1;
-        for (ptrdiff_t i = 1; i < close; i++) {
-            char c = s.data[i];
-            if (char_hex(c) < 0 && c != ':' && c != '.' && c != '%')
-                return -1;
-        }
-        if ((size_t)close + 1 < s.len && s.data[close + 1] != ':')
-            return -1;
-        return close + 1;
+    for (size_t i = 0; i < s.len; i++) {
+        bool dots = s.data[i] == '.' && i > 0 && s.data[i - 1] == '.';
+        bool encoded = s.data[i] == '%' && s.len - i > 2 && char_hex(s.data[i + 1]) >= 0 &&
+                       char_hex(s.data[i + 2]) >= 0;
+        if (dots || !(is_name_char(s.data[i]) || encoded))
+            return false;
     }
-    ptrdiff_t colon = str_index(s, ':');
-    return colon < 0 ? (ptrdiff_t)s.len : colon;
+    return s.len > 0;
+}
+
+/* What stands in brackets: an IPv6 address, or "v1.something" of times to come. */
+static bool is_ip_literal(struct str s)
+{
+    struct address a;
+    size_t i = 1;
+
+    if (s.len == 0 || char_lower(s.data[0]) != 'v')
+        return str_index(s, ':') >= 0 && address_parse_ip(s, 0, &a);
+    while (i < s.len && char_hex(s.data[i]) >= 0)
+        i++;
+    if (i == 1 || s.len - i < 2 || s.data[i] != '.')
+        return false;
+    while (++i < s.len) {
+        if (!is_name_char(s.data[i]) && s.data[i] != ':')
+            return false;
+    }
+    return true;
+}
+
+/* false: memory is short. */
+static bool to_lower_case(struct arena *a, struct str *s)
+{
+    char *lower = NULL;
+
+    for (size_t i = 0; i < s->len; i++) {
+        if (s->data[i] == char_lower(s->data[i]))
+            continue;
+        if (!lower) {
+            lower = arena_try_alloc(a, s->len);
+            if (!lower)
+                return false;
+            s->data = memcpy(lower, s->data, s->len);
+        }
+        lower[i] = char_lower(lower[i]);
+    }
+    return true;
 }
 
 bool host_parse(struct arena *a, struct str value, struct str *host, unsigned *port)
 {
-    ptrdiff_t end = host_end(value);
-    bool upper = false;
+    bool literal = str_starts(value, STR("["));
+    ptrdiff_t end = literal ? str_index(value, ']') + 1 : str_index(value, ':');
 
     *port = 0;
-    if (end < 0)
+    if (literal && end == 0)
         return false;
-    if ((size_t)end < value.len) {
-        struct str digits = str_from(value, (size_t)end + 1);
-        if (digits.len && !str_to_uint(digits, 65535, port))
-            return false;
-    }
-    struct str name = str_first(value, (size_t)end);
-    if (name.len && name.data[name.len - 1] == '.')
-        name.len--;                            /* the root's dot, RFC 1034 section 3.1 */
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.data[i];
-        if (!host_char(c) || (c == '.' && i > 0 && name.data[i - 1] == '.'))
-            return false;
-        upper = upper || (c >= 'A' && c <= 'Z');
-    }
-    if (name.len == 0)
+    struct str name = end < 0 ? value : str_first(value, (size_t)end);
+    struct str rest = str_from(value, name.len);
+    if (rest.len && (rest.data[0] != ':' ||
+                     (rest.len > 1 && !str_to_uint(str_from(rest, 1), 65535, port))))
         return false;
-    if (upper) {
-        char *lower = arena_try_alloc(a, name.len);
-        if (!lower)
-            return false;
-        for (size_t i = 0; i < name.len; i++)
-            lower[i] = char_lower(name.data[i]);
-        name.data = lower;
-    }
+    if (literal ? !is_ip_literal(str_first(str_from(name, 1), name.len - 2)) : !is_reg_name(name))
+        return false;
+    if (name.data[name.len - 1] == '.' && --name.len == 0)     /* the root's dot, RFC 1034 */
+        return false;
     *host = name;
-    return true;
+    return to_lower_case(a, host);
 }
 
 static struct http_server *find_wildcard(const struct host_table *t, struct str host)

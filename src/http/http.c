@@ -27,8 +27,7 @@ static struct http *http_of(const struct setting *s)
 
 /* ---- locations ---- */
 
-/* After a block's own lines: what its requests pass. */
-static void settle(struct location *l, struct block *b)
+void http_settle(struct location *l, struct block *b)
 {
     l->block = b;
     l->conf = b->conf;
@@ -120,7 +119,7 @@ static bool open_location(struct setting *s)
     struct block *b = config_open(s, IN_LOCATION, l);
     if (!b)
         return false;
-    settle(l, b);
+    http_settle(l, b);
     config_close(s, b);
     return location_build(s, l);
 }
@@ -142,7 +141,7 @@ static bool open_limit_except(struct setting *s)
     struct block *b = config_open(s, IN_LIMIT_EXCEPT, l);
     *l = *outer;                               /* all but what its own lines say */
     l->limited = NULL;
-    settle(l, b);
+    http_settle(l, b);
     config_close(s, b);
     outer->limited = l;
     return true;
@@ -209,7 +208,7 @@ static bool parse_listen(struct setting *s, void *field)
 
     (void)field;
     server_of(s->block->object)->listens = true;
-    return listen_words_parse(s, LISTEN_DEFAULT, 80, &w) && add_listen(s, &w);
+    return listen_words_parse(s, LISTEN_DEFAULT | LISTEN_PROXY_PROTOCOL, 80, &w) && add_listen(s, &w);
 }
 
 /* Lines that leave their mark on the server itself have no value of their own to show. */
@@ -298,7 +297,7 @@ static bool open_server(struct setting *s)
     struct block *b = config_open(s, IN_SERVER, &server->root);
     if (!b || !listen_by_default(s, server))
         return false;
-    settle(&server->root, b);
+    http_settle(&server->root, b);
     config_close(s, b);
     return location_build(s, &server->root);
 }

@@ -42,6 +42,9 @@ struct http_server {
     struct str place;                      /* file:line */
 };
 
+/* After a block's own lines, before those in it open: what the requests of its location pass. */
+void http_settle(struct location *l, struct block *b);
+
 /* The worker ends: closes what is kept open over requests and generations. */
 void http_worker_fini(void);
 

@@ -12,7 +12,7 @@
 #include "http/http.h"
 #include "http/response.h"
 #include "http/v1/v1.h"
-#include "http/modules/log.h"
+#include "http/modules/access_log.h"
 
 enum method request_method(struct str name)
 {
@@ -213,7 +213,7 @@ void request_end(struct request *r, enum client_after after)
     r->state = REQUEST_ENDED;
     if (!r->flags.logged && r->line.data) {
         r->flags.logged = true;
-        log_request(r);
+        access_log_write(r);
     }
     for (struct request_cleanup *clean = r->cleanups; clean; clean = clean->next)
         clean->run(clean->data);
@@ -253,6 +253,7 @@ static void forget_path(struct request *r)
 {
     r->contexts = NULL;
     r->flags.internal = true;
+    r->flags.rewritten = true;
     r->flags.add_uri_to_alias = false;
 }
 

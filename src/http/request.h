@@ -83,6 +83,7 @@ struct request_flags {
     bool limit_rate_set : 1;
     bool response_complete : 1;    /* $request_completion */
     bool uri_changed : 1;          /* rewrite set it: the location is looked for again */
+    bool rewritten : 1;            /* the path is no longer the one that unparsed_uri was */
     bool discard_body : 1;         /* nobody wants the request's body: it is read away */
     bool subrequest_waited : 1;
 };

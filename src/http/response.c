@@ -113,8 +113,12 @@ static int built_in_page(struct request *r, unsigned status)
         r->response.length = 0;
         return STEP_RESPOND;
     }
-    out_printf(&o, "<html>\r\n<head><title>%.*s</title></head>\r\n<body>\r\n", STR_ARG(title));
-    out_printf(&o, "<center><h1>%.*s</h1></center>\r\n", STR_ARG(heading));
+    out_need(&o, 512);                         /* most of them at one go */
+    OUT_LITERAL(&o, "<html>\r\n<head><title>");
+    out_str(&o, title);
+    OUT_LITERAL(&o, "</title></head>\r\n<body>\r\n<center><h1>");
+    out_str(&o, heading);
+    OUT_LITERAL(&o, "</h1></center>\r\n");
     if (status != status_on_wire(status))      /* the heading says 400; this says why */
         out_printf(&o, "<center>%.*s</center>\r\n", STR_ARG(str_from(title, sizeof "400 " - 1)));
     put_foot(r, &o);
@@ -212,7 +216,7 @@ int response_redirect(struct request *r, unsigned status, struct str location)
         request_log(r, LOG_LEVEL_ERROR, 0, "the address of a redirect has a line break in it");
         return STATUS_INTERNAL_SERVER_ERROR;
     }
-    int result = built_in_page(r, status);
-    res->location = location;
-    return result;
+    const struct error_page *page = r->method != METHOD_CONNECT ? find_error_page(r, status) : NULL;
+    res->location = location;                  /* a page in its place keeps the address */
+    return page ? error_page(r, page, status) : built_in_page(r, status);
 }

@@ -6,7 +6,7 @@
 #include "http/core.h"
 #include "http/http.h"
 #include "http/response.h"
-#include "http/modules/log.h"
+#include "http/modules/access_log.h"
 
 static void free_subrequest(void *data)
 {
@@ -86,7 +86,7 @@ void subrequest_end(struct request *sub)
     sub->state = REQUEST_ENDED;
     if (core_conf(sub->conf)->log_subrequest && !sub->flags.logged) {
         sub->flags.logged = true;
-        log_request(sub);
+        access_log_write(sub);
     }
     for (struct request_cleanup *clean = sub->cleanups; clean; clean = clean->next)
         clean->run(clean->data);

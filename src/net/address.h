@@ -41,7 +41,8 @@ void address_set_port(struct address *a, unsigned port);
 bool address_eq(const struct address *a, const struct address *b);
 bool address_is_wildcard(const struct address *a);         /* 0.0.0.0 or :: */
 
-/* An address of digits alone ("127.0.0.1", "::1", "[::1]"): no look-up of names.  false: it is none. */
+/* An address of digits alone ("127.0.0.1", "::1", "[::1]"): no look-up of names.  false: it is
+ * none. */
 bool address_parse_ip(struct str s, unsigned port, struct address *a);
 /* unix:/path; false: too long or not a unix address. */
 bool address_parse_unix(struct str s, struct address *a);
@@ -55,6 +56,7 @@ struct cidr {
 };
 /* `stray`: set where bits beyond the mask were set in the text (and cleared in the result). */
 bool cidr_parse(struct str s, struct cidr *c, bool *stray);
-bool cidr_contains(const struct cidr *c, const struct peer *p);   /* IPv4-mapped IPv6 counts as IPv4 */
+/* IPv4-mapped IPv6 counts as IPv4. */
+bool cidr_contains(const struct cidr *c, const struct peer *p);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * listen: listening sockets.  A spec is what a generation asks for; a listener is the socket itself,
- * which outlives generations: after a reload the same listener bears the new generation's spec.  The
- * master opens, the workers accept.  What a connection is for, only the protocol knows.
+ * listen: listening sockets.  A spec is what a generation asks for; a listener is the socket
+ * itself, which outlives generations: after a reload the same listener bears the new generation's
+ * spec.  The master opens, the workers accept.  What a connection is for, only the protocol knows.
  */
 #ifndef NET_LISTEN_H
 #define NET_LISTEN_H
@@ -53,9 +53,9 @@ struct listen_spec {
 struct listener {
     struct watch watch;
     struct list link;                  /* in the process's list */
-    struct listen_spec *spec;          /* the newest generation's; where the address is no longer asked
-                                        * for, the last one's, whose generation this then pins */
-    bool removed;                      /* not asked for any more: its connections end after their request */
+    struct listen_spec *spec;          /* the newest generation's; where the address is no longer
+                                        * asked for, the last one's */
+    bool removed;                      /* not asked for any more: connections end with a request */
     unsigned connections;              /* open ones that came through it */
     unsigned group;                    /* reuseport: which of the group's sockets, from 0 */
     void (*gone)(struct listener *l);  /* of a removed one: called before it is freed */
@@ -63,10 +63,11 @@ struct listener {
 };
 
 /*
- * Opens, binds and listens.  `inherited` is a descriptor of the same address from a former binary, from
- * systemd or from the generation before, or -1; options that can change on an open socket are applied to
- * it.  Returns the descriptor, or -1 with a line in the log (nginx's wording: bind() to ADDR failed).
- * Tries again where the address is in use (5 times, 500 ms apart) when `retry` is set.
+ * Opens, binds and listens.  `inherited` is a descriptor of the same address from a former binary,
+ * from systemd or from the generation before, or -1; options that can change on an open socket are
+ * applied to it.  Returns the descriptor, or -1 with a line in the log (nginx's wording: bind() to
+ * ADDR failed). Tries again where the address is in use (5 times, 500 ms apart) when `retry` is
+ * set.
  */
 int listen_open(const struct listen_spec *spec, int inherited, bool retry);
 
@@ -74,8 +75,8 @@ int listen_open(const struct listen_spec *spec, int inherited, bool retry);
 struct listener *listener_new(struct listen_spec *spec, int fd, unsigned group);
 bool listener_start(struct listener *l);
 void listener_stop(struct listener *l);
-/* The same for good: closes the socket.  The listener is freed, after gone() was called, when its last
- * connection is closed. */
+/* The same for good: closes the socket.  The listener is freed, after gone() was called, when its
+ * last connection is closed. */
 void listener_remove(struct listener *l, void (*gone)(struct listener *l));
 /* One connection of the listener is gone: a removed listener is freed with the last one. */
 void listener_connection_closed(struct listener *l);
@@ -90,8 +91,8 @@ struct listen_share {
     _Atomic unsigned alive;            /* whether the slot's worker accepts */
     char pad[64 - 2 * sizeof(unsigned)];
 };
-/* `count` slots, of which this process has number `own`.  Without this call there is nobody to share
- * with. */
+/* `count` slots, of which this process has number `own`.  Without this call there is nobody to
+ * share with. */
 void listen_share_with(struct listen_share *slots, unsigned count, unsigned own);
 /* multi_accept of the events block: takes all that waits, not one connection a turn. */
 void listen_set_multi_accept(bool on);

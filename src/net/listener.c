@@ -1,7 +1,7 @@
 /*
- * listener: a worker's side of listening: it takes connections and hands them to their protocol.  It
- * stops for a while, and never for good, when descriptors or worker_connections are used up, or when
- * this worker holds more than its share.
+ * listener: a worker's side of listening: it takes connections and hands them to their protocol.
+ * It stops for a while, and never for good, when descriptors or worker_connections are used up, or
+ * when this worker holds more than its share.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -18,9 +18,9 @@ enum {
     LOOK_AGAIN_MS = 20,                /* whether to go on accepting */
     NO_DESCRIPTORS_MS = 500,
     MAKE_ROOM = 32,                    /* idle connections that are closed when room is short */
-    COUNT_EVERY = 4,                   /* own connections more or less before the others' are looked at */
+    COUNT_EVERY = 4,                   /* own connections more or less, then the others' are counted */
     BATCH = 64,                        /* connections in one go with multi_accept */
-    SLACK = 4,                         /* connections above the mean (and an eighth of it) are no matter */
+    SLACK = 4,                         /* connections above the mean and an eighth that are no matter */
 };
 
 enum pause {

@@ -169,16 +169,14 @@ static bool type_of(struct str name, const struct tlv_name *list, unsigned *type
             return true;
         }
     }
-    if (!str_starts(name, STR("0x")) || name.len < 3 || name.len > 4)
-        return false;
     *type = 0;
-    for (size_t i = 2; i < name.len; i++) {
+    for (size_t i = 2; i < name.len && *type <= UINT8_MAX; i++) {
         int digit = char_hex(name.data[i]);
         if (digit < 0)
             return false;
         *type = *type << 4 | (unsigned)digit;
     }
-    return true;
+    return str_starts(name, STR("0x")) && name.len > 2 && *type <= UINT8_MAX;
 }
 
 struct str proxy_protocol_tlv(const struct proxy_protocol *p, struct str name, struct out *number)

@@ -1,7 +1,7 @@
 /*
  * channel: messages between the master and a worker, with descriptors.  Each message is one packet;
- * what cannot be sent at once waits in a queue, so that a worker that does not read holds nobody up.
- * A message that makes no sense is dropped with a line in the log: it never ends a process.
+ * what cannot be sent at once waits in a queue, so that a worker that does not read holds nobody
+ * up. A message that makes no sense is dropped with a line in the log: it never ends a process.
  */
 #ifndef PROCESS_CHANNEL_H
 #define PROCESS_CHANNEL_H
@@ -31,7 +31,7 @@ enum {
 struct message {
     enum message_type type;
     struct str payload;
-    int fds[CHANNEL_MAX_FDS];          /* who keeps one puts -1 in its place: the others are closed */
+    int fds[CHANNEL_MAX_FDS];          /* who keeps one puts -1 in its place */
     unsigned fd_count;
 };
 

@@ -38,7 +38,7 @@ struct child {
     pid_t pid;
     unsigned ordinal, slot;
     struct channel channel;
-    unsigned sent, ready;              /* generations: the newest it was given, the newest it serves */
+    unsigned sent, ready;              /* generations: the newest it was given, and serves */
     unsigned oldest;                   /* that it holds */
     uint64_t started_ms;
     unsigned quick_deaths;             /* one after the other */

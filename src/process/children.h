@@ -7,8 +7,8 @@
 
 #include "config/generation.h"
 
-/* `settled` is called when every worker serves the newest generation; `swept` when the number of the oldest
- * generation that any worker holds may have changed. */
+/* `settled` is called when every worker serves the newest generation; `swept` when the number of
+ * the oldest generation that any worker holds may have changed. */
 void children_init(void (*settled)(void), void (*swept)(void));
 /* `count` workers for `g`: starts those that are missing, lets go of those that are too many. */
 void children_start(struct generation *g, unsigned count);

@@ -95,8 +95,8 @@ static int no_pid(const char *path)
 
     fprintf(stderr, "weir: [error] open() \"%s\" failed (%d: %s)\n", path, error, strerror(error));
     if (error == ENOENT)
-        fprintf(stderr, "weir: is it running? Its pid file is named by \"pid\" in the configuration "
-                        "(-c, -p choose which)\n");
+        fprintf(stderr, "weir: is it running? Its pid file is named by \"pid\" in the "
+                        "configuration (-c, -p choose which)\n");
     return 1;
 }
 

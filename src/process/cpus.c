@@ -1,6 +1,6 @@
 /*
- * cpus: see cpus.h.  The quota is that of control groups, version 2: cpu.max of this process's group
- * and of those above it; on other systems there are no such files.
+ * cpus: see cpus.h.  The quota is that of control groups, version 2: cpu.max of this process's
+ * group and of those above it; on other systems there are no such files.
  */
 #include "process/cpus.h"
 

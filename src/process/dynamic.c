@@ -1,5 +1,6 @@
 /*
- * dynamic: see dynamic.h.  A file that was loaded once stays in memory: a generation before may use it.
+ * dynamic: see dynamic.h.  A file that was loaded once stays in memory: a generation before may use
+ * it.
  */
 #include "process/dynamic.h"
 

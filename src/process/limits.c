@@ -29,8 +29,8 @@ static bool set_limit(int which, rlim_t soft, rlim_t hard)
     return setrlimit(which, &limit) == 0;
 }
 
-/* What worker_connections needs besides the connections themselves: files that are being sent come from
- * the cache, or are open one for a connection. */
+/* What worker_connections needs besides the connections themselves: files that are being sent come
+ * from the cache, or are open one for a connection. */
 static rlim_t descriptors_needed(const struct generation *g)
 {
     return (rlim_t)events_conf(g)->worker_connections + g->listens.count + g->log_files.count +
@@ -199,7 +199,8 @@ bool limits_enter(const struct process_conf *conf, const struct generation *g, u
     os_allow_core_dumps();
     os_no_new_rights();
     if (conf->working_directory.len && chdir(conf->working_directory.data) != 0) {
-        log_note(LOG_LEVEL_ALERT, errno, "chdir(\"%.*s\") failed", STR_ARG(conf->working_directory));
+        log_note(LOG_LEVEL_ALERT, errno, "chdir(\"%.*s\") failed",
+                 STR_ARG(conf->working_directory));
         return false;
     }
     limits_set_environment(conf);
@@ -249,7 +250,8 @@ bool limits_need_new_workers(const struct generation *old_generation,
 
 /* ---- environment ---- */
 
-/* "NAME=value" of a line of `env`, from the environment where it gives none; NULL: it is not set. */
+/* "NAME=value" of a line of `env`, from the environment where it gives none; NULL: it is not set.
+ * */
 static char *variable(struct str line)
 {
     struct str rest = line, name = str_split(&rest, '=');

@@ -1,6 +1,6 @@
 /*
- * live: the generations that this process still holds, and what they hold open: log files and shared
- * zones.  Listening sockets are elsewhere: they belong to no single generation.
+ * live: the generations that this process still holds, and what they hold open: log files and
+ * shared zones.  Listening sockets are elsewhere: they belong to no single generation.
  */
 #ifndef PROCESS_LIVE_H
 #define PROCESS_LIVE_H
@@ -20,8 +20,8 @@ void live_after_fork(const struct generation *kept);
 
 /* Opens all files of `g`; one that cannot be opened is a warning, and its lines are dropped. */
 void live_open_logs(struct generation *g);
-/* File `index` of the generation of that number, opened anew elsewhere: takes the place of the open one
- * there, and in every other generation that writes to the same path.  Owns fd. */
+/* File `index` of the generation of that number, opened anew elsewhere: takes the place of the open
+ * one there, and in every other generation that writes to the same path.  Owns fd. */
 void live_replace_log(unsigned number, unsigned index, int fd);
 /* Where the process has no terminal: what is written to stderr goes to the first file of `log`. */
 void live_point_stderr(const struct log *log);

@@ -18,8 +18,8 @@ struct loaded {
 struct loaded load_read(const struct options *o, struct diag *d);
 void load_free(struct loaded *l);
 
-/* Opens log files, zones and sockets of `g`, which is not in use yet.  false (logged): nothing stays open
- * that was not before; the generation is the caller's still. */
+/* Opens log files, zones and sockets of `g`, which is not in use yet.  false (logged): nothing
+ * stays open that was not before; the generation is the caller's still. */
 bool load_open(struct generation *g, unsigned workers, bool retry);
 /* What load_open() opened is not going to be used. */
 void load_rollback(void);

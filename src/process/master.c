@@ -100,11 +100,11 @@ static void hand_over(struct generation *g, int bundle)
     current = g;
     if (in_background)
         live_point_stderr(log_process);
+    generation_unref(old);             /* first: a worker that is born now need not inherit it */
     if (fresh)
         children_replace(g, workers);
     else
         children_adopt(g, workers, bundle);
-    generation_unref(old);
     on_swept();
 }
 
@@ -161,10 +161,19 @@ static void reopen(void)
     children_reopen(current);
 }
 
+/* The service ends, or goes on in the new binary. */
+static void tell_manager_of_end(void)
+{
+    if (new_binary)
+        notify_main_pid(new_binary);
+    else
+        notify_stopping();
+}
+
 static void terminate(void)
 {
     phase = TERMINATING;
-    notify_stopping();
+    tell_manager_of_end();
     children_stop_respawning();
     children_signal(SIGTERM);
     timer_set(&kill_timer, KILL_AFTER_MS);
@@ -173,7 +182,7 @@ static void terminate(void)
 static void quit(void)
 {
     phase = QUITTING;
-    notify_stopping();
+    tell_manager_of_end();
     children_stop_respawning();
     children_quit();
     sockets_close_all(new_binary == 0);
@@ -198,7 +207,8 @@ static void upgrade(void)
     pid_t pid;
 
     if (new_binary || (inherit_upgraded() && getppid() == first_parent)) {
-        log_note(LOG_LEVEL_NOTICE, 0, "an upgrade is under way: end the old or the new process first");
+        log_note(LOG_LEVEL_NOTICE, 0,
+                 "an upgrade is under way: end the old or the new process first");
         return;
     }
     pid = upgrade_start(options);

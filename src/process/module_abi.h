@@ -1,6 +1,7 @@
 /*
- * module_abi: what a file of load_module offers: a variable `weir_module` of this type.  The structs
- * behind it are Weir's own, so a module is built from the same sources as the program that loads it.
+ * module_abi: what a file of load_module offers: a variable `weir_module` of this type.  The
+ * structs behind it are Weir's own, so a module is built from the same sources as the program that
+ * loads it.
  */
 #ifndef PROCESS_MODULE_ABI_H
 #define PROCESS_MODULE_ABI_H

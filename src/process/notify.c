@@ -27,11 +27,20 @@ static void find_manager(const char *path)
     manager.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 }
 
+/* The text is for one process; a binary that was started by it for an upgrade takes its place. */
+static bool is_meant(const char *pid)
+{
+    uint64_t value;
+
+    return !pid || (str_to_u64(str_of(pid), &value) &&
+                    ((pid_t)value == getpid() || (pid_t)value == getppid()));
+}
+
 static void find_interval(const char *usec, const char *pid)
 {
     uint64_t value;
 
-    if (pid && (!str_to_u64(str_of(pid), &value) || (pid_t)value != getpid()))
+    if (!is_meant(pid))
         return;
     if (str_to_u64(str_of(usec), &value))
         interval = value / 2000;

@@ -45,7 +45,8 @@ void options_help(void)
 
 void options_version(bool build)
 {
-    fprintf(stderr, "weir version: weir/%s%s\n", WEIR_VERSION, WEIR_BUILD[0] ? " (" WEIR_BUILD ")" : "");
+    fprintf(stderr, "weir version: weir/%s%s\n", WEIR_VERSION,
+            WEIR_BUILD[0] ? " (" WEIR_BUILD ")" : "");
     if (!build)
         return;
     fprintf(stderr, "built by %s\n", WEIR_COMPILER);

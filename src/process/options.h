@@ -14,10 +14,10 @@ struct options {
     struct str prefix;                 /* absolute, with its slash */
     struct str conf_path;              /* absolute */
     struct str conf_prefix;            /* its folder, with its slash */
-    struct str error_log;              /* -e, absolute or "stderr"; for what comes before the configuration */
+    struct str error_log;              /* -e, absolute or "stderr": the default of error_log */
     bool error_log_given;
     struct str globals;                /* -g; may be empty */
-    struct str text;                   /* a configuration made in memory (weir serve); data NULL: the file */
+    struct str text;                   /* made in memory (weir serve); data NULL: the file counts */
 };
 
 /* The default paths, for who has no options. */

@@ -1,7 +1,7 @@
 /*
- * packet: see packet.h.  Every message begins with the generation's number (32 bits) and, but for the
- * first and the last, the index of its first item (32 bits) and a count of items (16 bits); an item is
- * what the functions below write and read.
+ * packet: see packet.h.  Every message begins with the generation's number (32 bits) and, but for
+ * the first and the last, the index of its first item (32 bits) and a count of items (16 bits); an
+ * item is what the functions below write and read.
  */
 #include "process/packet.h"
 

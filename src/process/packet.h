@@ -9,7 +9,8 @@
 #include "process/sockets.h"
 #include "process/zones.h"
 
-/* The master: sends all of `g`, whose sockets and zones are committed.  false: the worker is gone. */
+/* The master: sends all of `g`, whose sockets and zones are committed.  false: the worker is gone.
+ * */
 bool packet_send(struct channel *c, const struct generation *g, int bundle, unsigned ordinal);
 /* The master: all log files of `g`, opened anew. */
 bool packet_send_logs(struct channel *c, const struct generation *g);
@@ -29,8 +30,8 @@ void incoming_init(struct incoming *in);
 void incoming_clear(struct incoming *in);
 /* Takes a message of MESSAGE_BUNDLE, _LOGS, _ZONES, _LISTENS.  false: it makes no sense. */
 bool incoming_add(struct incoming *in, struct message *m);
-/* A worker reads MESSAGE_REOPEN: the next file that was opened anew; at->index says which.  Begins with a
- * cleared cursor.  false: there is no more. */
+/* A worker reads MESSAGE_REOPEN: the next file that was opened anew; at->index says which.  Begins
+ * with a cleared cursor.  false: there is no more. */
 struct log_cursor {
     unsigned index, item, fd;
 };

@@ -105,7 +105,7 @@ pid_t pidfile_read(const char *path)
     n = read(fd, text, sizeof text);
     close(fd);
     digits = (struct str){ text, n > 0 ? (size_t)n : 0 };
-    while (digits.len && (digits.data[digits.len - 1] == '\n' || digits.data[digits.len - 1] == '\r'))
+    while (str_ends(digits, STR("\n")) || str_ends(digits, STR("\r")))
         digits.len--;
     if (str_to_uint(digits, INT_MAX, &pid) && pid > 0)
         return (pid_t)pid;

@@ -1,6 +1,6 @@
 /*
- * pidfile: the file that says which process is the master.  A master holds a lock on its file, so that
- * a file left over from a crash is told apart from one in use.
+ * pidfile: the file that says which process is the master.  A master holds a lock on its file, so
+ * that a file left over from a crash is told apart from one in use.
  */
 #ifndef PROCESS_PIDFILE_H
 #define PROCESS_PIDFILE_H

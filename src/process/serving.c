@@ -13,6 +13,7 @@
 #include "event/threads.h"
 #include "http/http.h"
 #include "process/limits.h"
+#include "process/live.h"
 #include "process/shared.h"
 
 struct door {
@@ -65,8 +66,8 @@ static void remove_listener(struct listener *l)
     connection_drain_from(l);
 }
 
-/* The doors of `g`: those that are there already, and listeners for the others, which do not accept yet.
- * NULL: memory is short. */
+/* The doors of `g`: those that are there already, and listeners for the others, which do not accept
+ * yet. NULL: memory is short. */
 static struct door *make_doors(const struct generation *g, const struct socket_place *places)
 {
     struct door *made = calloc(g->listens.count + 1, sizeof *made);
@@ -234,12 +235,20 @@ void serving_note_stall(void)
         return;
     clock_update();
     if (clock_ms() - before > events->stall_threshold)
-        log_note(LOG_LEVEL_WARN, 0, "this process was busy for %llu ms without a look at its connections",
+        log_note(LOG_LEVEL_WARN, 0,
+                 "this process was busy for %llu ms without a look at its connections",
                  (unsigned long long)(clock_ms() - before));
 }
 
-void serving_fini(void)
+static bool is_last_generation(void)
 {
+    return current->references == 1 && live_oldest() == current->number;
+}
+
+bool serving_fini(void)
+{
+    bool good;
+
     timer_cancel(&shutdown_timer);
     loop_turn(0);                      /* what was closed is freed when a turn ends */
     http_worker_fini();
@@ -247,6 +256,10 @@ void serving_fini(void)
     free(doors);
     doors = NULL;
     door_count = 0;
+    good = !serving_done() || is_last_generation();
+    if (!good)
+        log_note(LOG_LEVEL_ALERT, 0, "a configuration is held by nobody who is there any more");
     generation_unref(current);
     current = NULL;
+    return good;
 }

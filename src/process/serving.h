@@ -19,8 +19,9 @@ void serving_quit(void);
 bool serving_done(void);
 /* Says in the log when the turn of the loop that has just ended took long. */
 void serving_note_stall(void);
-/* Frees all, for the end of the process. */
-void serving_fini(void);
+/* Frees all, for the end of the process.  false (logged): all connections are closed, and still
+ * something holds a generation. */
+bool serving_fini(void);
 struct generation *serving_generation(void);
 
 #endif

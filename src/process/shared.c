@@ -22,7 +22,8 @@ static bool taken[SHARED_SLOTS];       /* the master's own knowledge */
 
 bool shared_init(void)
 {
-    void *at = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int flags = MAP_SHARED | MAP_ANONYMOUS;
+    void *at = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, flags, -1, 0);
 
     if (at == MAP_FAILED)
         return false;
@@ -52,7 +53,8 @@ void shared_give_slot(unsigned slot)
 
 void shared_use(unsigned slot, unsigned workers)
 {
-    /* Slots are given out from the lowest; twice as many are in use while all are being replaced. */
+    /* Slots are given out from the lowest; twice as many are in use while all are being replaced.
+     * */
     unsigned count = 2 * workers + 2;
 
     if (count <= slot)

@@ -7,7 +7,8 @@
 #include "config/generation.h"
 #include "process/options.h"
 
-/* Until it is told to end; gives the process's exit code.  `g` is open and committed; takes it over. */
+/* Until it is told to end; gives the process's exit code.  `g` is open and committed; takes it
+ * over. */
 int single_run(const struct options *o, struct generation *g);
 
 #endif

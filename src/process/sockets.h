@@ -14,10 +14,11 @@ struct socket_place {
     uint64_t serial;
 };
 
-/* Opens what `g` needs and is not open.  `retry`: waits a little for addresses in use.  false (logged):
- * nothing has changed then. */
+/* Opens what `g` needs and is not open.  `retry`: waits a little for addresses in use.  false
+ * (logged): nothing has changed then. */
 bool sockets_open(const struct generation *g, unsigned workers, bool retry);
-/* `g` is in use from now on: options that have changed are set, and what it does not need is closed. */
+/* `g` is in use from now on: options that have changed are set, and what it does not need is
+ * closed. */
 void sockets_commit(const struct generation *g, unsigned workers);
 /* `g` is not going to be used: closes what sockets_open() opened. */
 void sockets_rollback(void);

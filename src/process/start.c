@@ -150,7 +150,5 @@ int start_server(const struct options *o)
     if (process_conf(g)->daemon && !enter_background(g))
         return 1;
     load_commit(g, process_conf(g)->master_process ? limits_workers(process_conf(g)) : 1);
-    if (inherit_upgraded())
-        notify_main_pid(getpid());
     return run(o, g, process_conf(g)->daemon);
 }

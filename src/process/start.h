@@ -6,7 +6,8 @@
 
 #include "process/options.h"
 
-/* Reads the configuration, opens all that it needs, and serves until told to end.  Gives the exit code. */
+/* Reads the configuration, opens all that it needs, and serves until told to end.  Gives the exit
+ * code. */
 int start_server(const struct options *o);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -223,8 +224,19 @@ static void serve(void)
     }
 }
 
+/* debug_points: something was lost track of. */
+static void stop_for_debugger(enum debug_points wish)
+{
+    if (wish == DEBUG_POINTS_STOP)
+        raise(SIGSTOP);
+    else if (wish == DEBUG_POINTS_ABORT)
+        abort();
+}
+
 void worker_main(const struct worker_start *start)
 {
+    enum debug_points wish;
+
     log_after_fork();
     os_set_title("weir: worker process");
     if (!begin(start))
@@ -234,7 +246,9 @@ void worker_main(const struct worker_start *start)
     serve();
     live_on_change(NULL);
     log_note(LOG_LEVEL_NOTICE, 0, "exit");
-    serving_fini();
+    wish = process_conf(serving_generation())->debug_points;
+    if (!serving_fini())
+        stop_for_debugger(wish);
     channel_fini(&channel);
     exit(0);
 }

@@ -1,6 +1,6 @@
 /*
- * worker: a process that serves: it has no rights but its user's, and does what the master's messages
- * and signals say.
+ * worker: a process that serves: it has no rights but its user's, and does what the master's
+ * messages and signals say.
  */
 #ifndef PROCESS_WORKER_H
 #define PROCESS_WORKER_H

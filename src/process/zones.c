@@ -14,18 +14,18 @@ struct entry {
     struct zone_place place;
     struct str name;                   /* empty in a worker that was told of the zone by message */
     const void *tag;
-    unsigned last;                     /* number of the newest generation that uses it; 0: none yet */
+    unsigned last;                     /* number of the newest generation that uses it; 0: none */
 };
 
 static struct entry *entries;
 
 static struct entry *find(const struct zone_spec *spec)
 {
-    struct entry *e = entries;
-
-    while (e && !(e->tag == spec->tag && e->place.size == spec->size && str_eq(e->name, spec->name)))
-        e = e->next;
-    return e;
+    for (struct entry *e = entries; e; e = e->next) {
+        if (e->tag == spec->tag && e->place.size == spec->size && str_eq(e->name, spec->name))
+            return e;
+    }
+    return NULL;
 }
 
 static struct entry *find_zone(const struct zone *z)

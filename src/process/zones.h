@@ -1,7 +1,7 @@
 /*
- * zones: the shared zones of all generations: made by the master, kept over a reload where name, size
- * and use stay the same, mapped by workers, and unmapped when the last generation that knows them is
- * gone everywhere.
+ * zones: the shared zones of all generations: made by the master, kept over a reload where name,
+ * size and use stay the same, mapped by workers, and unmapped when the last generation that knows
+ * them is gone everywhere.
  */
 #ifndef PROCESS_ZONES_H
 #define PROCESS_ZONES_H

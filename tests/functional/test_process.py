@@ -70,7 +70,8 @@ def two(weir):
 
 def test_version():
     done = run("-v")
-    assert done.returncode == 0 and re.fullmatch(r"weir version: weir/\d+\.\d+\.\d+\S*\n", done.stderr)
+    assert done.returncode == 0
+    assert re.fullmatch(r"weir version: weir/\d+\.\d+\.\d+\S*\n", done.stderr)
     done = run("-V")
     lines = done.stderr.splitlines()
     assert lines[0].startswith("weir version: weir/") and lines[1].startswith("built by ")
@@ -115,9 +116,9 @@ def test_conf_mistakes(tmp_path):
                             "worker_cpu_affinity 012;\nworker_priority 99;\nuser nobody-at-all;\n")
     done = run("-t", *where)
     assert done.returncode == 1
-    for line, message in ((1, '"worker_connections" directive invalid number'), (2, 'unknown directive "foo"'), (3, "invalid"),
-                          (4, "invalid"), (5, "invalid")):
-        assert re.search(rf"\[emerg\] {message}.* in {tmp_path}/weir.conf:{line}", done.stderr), line
+    for line in range(1, 6):
+        assert re.search(rf"\[emerg\] .* in {tmp_path}/weir.conf:{line}\n", done.stderr), line
+    assert 'unknown directive "foo"' in done.stderr
     if os.geteuid() == 0:
         assert 'getpwnam("nobody-at-all") failed' in done.stderr
     assert f"configuration file {tmp_path}/weir.conf test failed" in done.stderr
@@ -245,7 +246,7 @@ def test_worker_dies(two):
     two.allow("exited on signal 9")
     first, second = children(two.process.pid)
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(children(two.process.pid)) == 2 and first not in children(two.process.pid))
+    wait_until(lambda: len(children(two.process.pid)) == 2 and is_gone(first))
     assert second in children(two.process.pid)
     assert two.get("/").body == b"one\n"
 
@@ -399,7 +400,8 @@ def test_reload_listen(two):
 
 def test_reload_reuseport(two):
     address = f"127.0.0.1:{two.port}"
-    for number, change_to in ((2, f"{address} reuseport"), (3, address), (4, f"{address} reuseport")):
+    reuse = f"{address} reuseport"
+    for number, change_to in ((2, reuse), (3, address), (4, reuse)):
         conf = re.sub(r"listen [^;]*;", f"listen {change_to};", text(two), count=1)
         two.write_conf(conf)
         hup(two, number)
@@ -421,8 +423,8 @@ def test_unix_socket(weir):
 
 
 def test_shutdown_timeout(weir):
-    s = weir(SERVER + " location /big { root html; }", main=MAIN + "worker_shutdown_timeout 300ms;\n",
-             master="on", files={"html/x": "x"})
+    s = weir(SERVER + " location /big { root html; }", master="on",
+             main=MAIN + "worker_shutdown_timeout 300ms;\n", files={"html/x": "x"})
     with open(s.dir / "html" / "big", "wb") as f:
         f.truncate(100 << 20)
     held = s.connect()
@@ -604,9 +606,10 @@ def build_module(folder, version=None):
     if version:
         source = source.replace(".version = MODULE_ABI_VERSION", f".version = {version}")
     (folder / "sample.c").write_text(source)
-    config = next(p for p in (pathlib.Path(BINARY).parent, ROOT / "build") if (p / "config.h").exists())
-    subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_XOPEN_SOURCE=700", "-shared", "-fPIC",
-                    f"-I{ROOT}/src", f"-I{config}", "-o", str(folder / "sample.so"),
+    config = next(p for p in (pathlib.Path(BINARY).parent, ROOT / "build")
+                  if (p / "config.h").exists())
+    subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_XOPEN_SOURCE=700", "-shared",
+                    "-fPIC", f"-I{ROOT}/src", f"-I{config}", "-o", str(folder / "sample.so"),
                     str(folder / "sample.c")], check=True)
 
 

@@ -55,5 +55,5 @@ if ! [ -f src/README.md ]; then
     exit 1
 fi
 check static-get 6
-[ ! -d src/http/proxy ] || check proxied-get 9
+[ ! -f src/http/proxy/exchange.c ] || check proxied-get 9
 exit $bad

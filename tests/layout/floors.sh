@@ -12,7 +12,7 @@ find src -name '*.[ch]' -exec grep -n '^[[:space:]]*#[[:space:]]*include[[:space
         floor["script"] = 5; floor["upstream"] = 6
         floor["http"] = floor["stream"] = floor["mail"] = 7
         floor["process"] = 8
-        floor["main.c"] = floor["modules.c"] = floor["modules.h"] = 9
+        floor["main.c"] = floor["weir_modules.c"] = floor["weir_modules.h"] = 9
         # Written by configure, for everybody.
         made["config.h"] = made["modules_enabled.h"] = 1
     }

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.."
 what=${1:-all}
 build=${BUILD:-build}/regex
 cc=${CC:-cc}
-flags="-std=c11 -D_POSIX_C_SOURCE=200809L -O2 -g -Isrc -Itests/regex"
+flags="-std=c11 -D_DEFAULT_SOURCE -D_XOPEN_SOURCE=700 -O2 -g -Isrc -Itests/regex"
 sources="src/base/regex/*.c src/base/arena.c src/base/out.c src/base/str.c"
 corpus="tests/regex/corpus.txt tests/regex/subjects.txt"
 

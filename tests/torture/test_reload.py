@@ -1,4 +1,7 @@
-"""Reload in place, under load: nobody notices.  WEIR_RELOADS: how many (30; `make torture`: 1000)."""
+"""Reload in place, under load: nobody notices.  And accepting is fair.
+
+WEIR_RELOADS says how many reloads: 30 where it is not set, 1000 in `make torture`.
+"""
 import os
 import signal
 import time
@@ -125,6 +128,7 @@ def test_fair_accept(weir):
     count, workers = 2000, 4
     s = weir("return 200 x;", main=f"worker_processes {workers};\nuser root;\n"
              "error_log error.log notice;\nworker_rlimit_nofile 8192;\n", master="on")
+    s.wait_log("configuration 1 is in use")
     pids = clients.children(s.process.pid)
     base = [clients.sockets_of(pid) for pid in pids]
     held = []

@@ -45,7 +45,8 @@ static size_t random_size(void)
     return 1 + random_below(most[random_below(6)]);
 }
 
-/* Pieces never overlap, and all comes back: after everything is freed, the whole zone is one span. */
+/* Pieces never overlap, and all comes back: after everything is freed, the whole zone is one span.
+ * */
 static void test_alloc_model(void **state)
 {
     static struct piece pieces[SLOTS];

@@ -18,7 +18,7 @@ static const struct deflate_level levels[10] = {
     [6] = { deflate_chain, 16, 8, 128, 128 },
     [7] = { deflate_chain, 32, 8, 128, 256 },
     [8] = { deflate_chain, 128, 32, 258, 1024 },
-    [9] = { deflate_chain, 258, 32, 258, 4096 },
+    [9] = { deflate_chain, 258, 32, 258, 2560 },
 };
 
 enum {

@@ -26,7 +26,9 @@ __attribute__((always_inline)) static inline struct match find(struct deflate *d
 {
     const unsigned char *text = d->buffer + pos;
     uint32_t word = word_load32(text), at = d->origin + pos;
-    uint32_t dist = (uint16_t)(at - insert(d, pos, word)), before = 0;
+    uint32_t place = insert(d, pos, word), dist = (uint16_t)(at - place), before = 0;
+    uint32_t mask = d->window - 1;
+    const uint16_t *prev = d->prev;
     uint32_t reach = deflate_least(pos, d->window);
     unsigned max = deflate_least(MATCH_MAX, d->end - pos);
     unsigned nice = deflate_least(d->level->nice, max);
@@ -52,7 +54,8 @@ __attribute__((always_inline)) static inline struct match find(struct deflate *d
         if (--chain == 0)
             break;
         before = dist;
-        dist = (uint16_t)(at - d->prev[(at - dist) & (d->window - 1)]);
+        place = prev[place & mask];
+        dist = (uint16_t)(at - place);
     }
     return found;
 }

@@ -26,6 +26,7 @@ struct regex {
     /* What was compiled. */
     struct regex_program *program;
     struct regex_nfa *nfa, *nfa_back;   /* the second to be run from the end, or NULL */
+    bool hard_to_start;                 /* an automaton had better say first if there is a match */
     bool back_decides;                  /* if that finds something, there is a match */
     bool end_before_newline;            /* `$`: the subject may have a newline more */
     struct regex_literal prefix, within;
@@ -127,6 +128,8 @@ static void find_literals(struct regex *re, struct arena *a, const struct regex_
     re->prefix = regex_literal_prefix(re->program, a);
     if (within.text.len > 1 && within.findable && !str_eq(within.text, re->prefix.text))
         re->within = within;
+    re->hard_to_start = re->program->anchor == ANCHOR_NONE && re->program->first_byte < 0 &&
+                        !re->prefix.findable;
 }
 
 static void copy_names(struct regex *re, struct arena *a, const struct regex_parser *p)
@@ -300,30 +303,22 @@ static void copy_offsets(const struct regex *re, size_t *offsets, unsigned count
     }
 }
 
-/* Are starts so hard to find that an automaton had better say first whether there is a match?
- * Otherwise backtracking sees by itself soon that there is none. */
-static bool is_hard_to_start(const struct regex *re)
-{
-    return re->program->regular && re->program->anchor == ANCHOR_NONE &&
-           re->program->first_byte < 0 && !re->prefix.findable;
-}
-
 /* What can be said without captures, and quickly; REGEX_LIMIT if it takes more than that. */
 static enum regex_result match_quickly(struct regex *re, struct str subject, bool only,
                                        size_t *from)
 {
-    bool hard = is_hard_to_start(re);
+    bool ask = re->program->regular && (only || re->hard_to_start);
 
     if (!find_start(re, subject, from))
         return REGEX_NO_MATCH;
     if (only && re->prefix.is_all)
         return REGEX_MATCH;
-    if (re->nfa_back && (only || hard || !re->back_decides)) {
+    if (re->nfa_back && (ask || !re->back_decides)) {
         if (!may_match_back(re, subject))
             return REGEX_NO_MATCH;
         return only && re->back_decides ? REGEX_MATCH : REGEX_LIMIT;
     }
-    if (!re->program->regular || re->program->anchor == ANCHOR_START || (!only && !hard))
+    if (!ask)
         return REGEX_LIMIT;
     if (!may_match(re, subject, *from))
         return REGEX_NO_MATCH;

@@ -52,8 +52,10 @@ bool regex_assert_holds(enum regex_assertion assertion, unsigned before, unsigne
 bool regex_assert_holds_at(enum regex_assertion assertion, const unsigned char *start,
                            const unsigned char *at, const unsigned char *end)
 {
-    if (assertion == ASSERT_TEXT_START)   /* far the most frequent */
+    if (assertion == ASSERT_TEXT_START)   /* these two are far the most frequent */
         return at == start;
+    if (assertion == ASSERT_FINAL_LINE_END)
+        return at == end || (*at == '\n' && at + 1 == end);
     unsigned before = at == start ? BEFORE_START : regex_assert_before(at[-1]);
     unsigned after = at == end ? AFTER_END : regex_assert_after(*at);
 

@@ -32,6 +32,7 @@ struct run {
     struct regex_backtrack *scratch;
     size_t depth;              /* of the stack */
     size_t mark;               /* 1 + the index of the innermost group's mark, or 0 */
+    const unsigned char *at;   /* where retreat() and the like went to */
     size_t budget;
     bool spent;                /* no budget, or no memory, is left */
     bool dirty;                /* a slot was set and will not be set back */
@@ -105,49 +106,46 @@ static inline const unsigned char *last_exit(const struct run *r, const struct r
     return high;
 }
 
-/* Goes on from the last place between low and high that what follows may start at. */
-static bool leave_greedy(struct run *r, const struct regex_inst *i, const unsigned char *low,
-                         const unsigned char *high, const unsigned char **at)
+/* The last place from `high` down to `low` to go on from, or NULL; those before it are for later. */
+static const unsigned char *leave_greedy(struct run *r, const struct regex_inst *i,
+                                         const unsigned char *low, const unsigned char *high)
 {
     const unsigned char *p = last_exit(r, i, low, high);
 
     if (!p)
-        return false;
+        return NULL;
     spend(r, (size_t)(high - p) / BYTES_A_STEP + 1);
     if (p > low)
         push(r, i, offset_of(r, low), offset_of(r, p));
-    *at = p;
-    return true;
+    return p;
 }
 
-/* Goes on from the first place, at or after `low`, that what follows may start at. */
-static bool leave_lazy(struct run *r, const struct regex_inst *i, const unsigned char *low,
-                       const unsigned char **at)
+/* The first place from `low` on to go on from, or NULL; those after it are for later. */
+static const unsigned char *leave_lazy(struct run *r, const struct regex_inst *i,
+                                       const unsigned char *low)
 {
     const unsigned char *p = low;
 
     while (!regex_bytes_allow(i->follow, p, r->end)) {
         if (p == r->end || !regex_bytes_has(i->set, *p))
-            return false;
+            return NULL;
         p++;
     }
     spend(r, (size_t)(p - low) / BYTES_A_STEP + 1);
     if (p < r->end && regex_bytes_has(i->set, *p))
         push(r, i, 0, offset_of(r, p));
-    *at = p;
-    return true;
+    return p;
 }
 
-static bool enter_span(struct run *r, const struct regex_inst *i, const unsigned char **at)
+/* Where the repetition at `at` leads to first, or NULL. */
+static inline const unsigned char *take_span(struct run *r, const struct regex_inst *i,
+                                             const unsigned char *at)
 {
     if (i->greed == LAZY)
-        return leave_lazy(r, i, *at, at);
-    const unsigned char *to = end_of_span(r, i, *at);
-    spend(r, (size_t)(to - *at) / BYTES_A_STEP + 1);
-    if (i->greed == GREEDY)
-        return leave_greedy(r, i, *at, to, at);
-    *at = to;
-    return true;
+        return leave_lazy(r, i, at);
+    const unsigned char *to = end_of_span(r, i, at);
+    spend(r, (size_t)(to - at) / BYTES_A_STEP + 1);
+    return i->greed == GREEDY ? leave_greedy(r, i, at, to) : to;
 }
 
 /* --- groups that are left once --- */
@@ -196,8 +194,9 @@ static void undo_group(struct run *r)
     r->depth = base;
 }
 
-/* The body of a look-around matched: the instruction to go on with, or NULL if that is bad news. */
-static const struct regex_inst *end_look(struct run *r, const unsigned char **at)
+/* The body of a look-around matched: the instruction to go on with, from r->at, or NULL if that is
+ * bad news. */
+static const struct regex_inst *end_look(struct run *r)
 {
     const struct regex_inst *look = r->scratch->ways[r->mark - 1].inst;
 
@@ -205,71 +204,76 @@ static const struct regex_inst *end_look(struct run *r, const unsigned char **at
         undo_group(r);
         return NULL;
     }
-    *at = r->start + cut_group(r).from;
+    r->at = r->start + cut_group(r).from;
     return &r->program->code[look->next];
 }
 
 /* --- the other tests --- */
 
-static bool go_back(const struct run *r, uint32_t characters, const unsigned char **at)
+/* The place that many characters before `at`, or NULL. */
+static const unsigned char *go_back(const struct run *r, uint32_t characters,
+                                    const unsigned char *at)
 {
-    const unsigned char *p = *at;
-
-    if (!r->program->utf8) {
-        if (characters > (size_t)(p - r->start))
-            return false;
-        p -= characters;
-    }
-    for (uint32_t i = 0; r->program->utf8 && i < characters; i++) {
-        if (p == r->start)
-            return false;
+    if (!r->program->utf8)
+        return characters > (size_t)(at - r->start) ? NULL : at - characters;
+    for (uint32_t i = 0; i < characters; i++) {
+        if (at == r->start)
+            return NULL;
         do
-            p--;
-        while (p > r->start && regex_utf8_is_continuation(*p));
+            at--;
+        while (at > r->start && regex_utf8_is_continuation(*at));
     }
-    *at = p;
-    return true;
+    return at;
 }
 
-static bool same_letters(const struct run *r, struct str group, const unsigned char **at)
+/* The place after letters at `at` that are those of the group but for case, or NULL. */
+static const unsigned char *take_letters(const struct run *r, struct str group,
+                                         const unsigned char *at)
 {
-    const unsigned char *left = (const unsigned char *)group.data, *right = *at;
-    const unsigned char *left_end = left + group.len;
+    const unsigned char *left = (const unsigned char *)group.data, *left_end = left + group.len;
 
     while (left < left_end) {
-        if (right == r->end)
-            return false;
+        if (at == r->end)
+            return NULL;
         if (!r->program->utf8) {
-            if (char_lower((char)*left++) != char_lower((char)*right++))
-                return false;
-        } else if (!regex_fold_same(regex_utf8_decode(&left), regex_utf8_decode(&right))) {
-            return false;
+            if (char_lower((char)*left++) != char_lower((char)*at++))
+                return NULL;
+        } else if (!regex_fold_same(regex_utf8_decode(&left), regex_utf8_decode(&at))) {
+            return NULL;
         }
     }
-    *at = right;
-    return true;
+    return at;
 }
 
-/* Takes what the group took; the instruction to go on with, or NULL. */
-static const struct regex_inst *refer(struct run *r, const struct regex_inst *i,
-                                      const unsigned char **at)
+/* Takes what the group took: the instruction to go on with, from r->at, or NULL. */
+static const struct regex_inst *take_group(struct run *r, const struct regex_inst *i,
+                                           const unsigned char *at)
 {
     size_t from = r->slots[2 * i->number], to = r->slots[2 * i->number + 1];
 
     if (from == SIZE_MAX || to == SIZE_MAX)
         return NULL;
     struct str group = str_range((const char *)r->start + from, (const char *)r->start + to);
-    struct str rest = str_range((const char *)*at, (const char *)r->end);
+    struct str rest = str_range((const char *)at, (const char *)r->end);
     spend(r, group.len / BYTES_A_STEP + 1);
-    if (i->caseless) {
-        if (!same_letters(r, group, at))
-            return NULL;
-    } else {
-        if (!str_starts(rest, group))
-            return NULL;
-        *at += group.len;
-    }
+    if (i->caseless)
+        r->at = take_letters(r, group, at);
+    else
+        r->at = str_starts(rest, group) ? at + group.len : NULL;
+    if (!r->at)
+        return NULL;
     return &r->program->code[group.len ? i->next : i->other];
+}
+
+/* The last of a run of OP_BYTE, if all of them are there at `at`, or NULL. */
+static inline const struct regex_inst *take_bytes(const struct run *r, const struct regex_inst *i,
+                                                  const unsigned char *at)
+{
+    for (; at < r->end && *at == i->byte; i++, at++) {
+        if (i->number == 0)
+            return i;
+    }
+    return NULL;
 }
 
 static inline void save(struct run *r, unsigned slot, const struct regex_inst *i,
@@ -297,8 +301,19 @@ static inline void close_group(struct run *r, const struct regex_inst *i,
 
 /* --- the search --- */
 
-/* Goes back to the latest other way: the instruction to go on with, or NULL if there is none. */
-static const struct regex_inst *retreat(struct run *r, const unsigned char **at)
+/* Goes on with a repetition at its next place; false if there is none. */
+static bool resume_span(struct run *r, const struct regex_way *w)
+{
+    if (w->inst->greed == LAZY)
+        r->at = leave_lazy(r, w->inst, r->start + w->to + 1);
+    else
+        r->at = leave_greedy(r, w->inst, r->start + w->from, r->start + w->to - 1);
+    return r->at;
+}
+
+/* Goes back to the latest other way: the instruction to go on with, from r->at, or NULL if there is
+ * none. */
+static const struct regex_inst *retreat(struct run *r)
 {
     const struct regex_inst *code = r->program->code;
 
@@ -310,17 +325,15 @@ static const struct regex_inst *retreat(struct run *r, const unsigned char **at)
             set_back(r, &w);
             break;
         case OP_SPLIT:
-            *at = r->start + w.from;
+            r->at = r->start + w.from;
             return &code[w.inst->other];
         case OP_SPAN:
-            if (w.inst->greed == LAZY ? leave_lazy(r, w.inst, r->start + w.to + 1, at)
-                                      : leave_greedy(r, w.inst, r->start + w.from,
-                                                     r->start + w.to - 1, at))
+            if (resume_span(r, &w))
                 return &code[w.inst->next];
             break;
         case OP_LOOK_NOT:
             r->mark = w.to;
-            *at = r->start + w.from;
+            r->at = r->start + w.from;
             return &code[w.inst->next];
         default:   /* OP_ATOMIC, OP_LOOK */
             r->mark = w.to;
@@ -345,10 +358,39 @@ static inline const struct regex_inst *choose(struct run *r, const struct regex_
     return &code[i->next];
 }
 
+/* Runs a seldom instruction at r->at, which it may move: the one to go on with, or NULL. */
+static const struct regex_inst *run_seldom(struct run *r, const struct regex_inst *i)
+{
+    const struct regex_inst *next = &r->program->code[i->next];
+
+    switch (i->op) {
+    case OP_CLOSE:
+        close_group(r, i, r->at);
+        return next;
+    case OP_BACKREF:
+        return take_group(r, i, r->at);
+    case OP_ATOMIC:
+        begin_group(r, i, r->at);
+        return next;
+    case OP_CUT:
+        cut_group(r);
+        return next;
+    case OP_LOOK: case OP_LOOK_NOT:
+        begin_group(r, i, r->at);
+        return &r->program->code[i->other];
+    case OP_LOOK_END:
+        return end_look(r);
+    default:   /* OP_BACK */
+        r->at = go_back(r, i->number, r->at);
+        return r->at ? next : NULL;
+    }
+}
+
 /* Is there a match that begins at `at`? */
 static bool try_at(struct run *r, const unsigned char *at)
 {
     const struct regex_inst *code = r->program->code, *i = &code[r->program->start], *next;
+    const unsigned char *to;
 
     r->depth = r->mark = 0;
     while (!r->spent) {
@@ -357,16 +399,22 @@ static bool try_at(struct run *r, const unsigned char *at)
         case OP_MATCH:
             return true;
         case OP_BYTE:
-            if (at < r->end && *at == i->byte)
-                next = &code[i->next], at++;
+            if ((next = take_bytes(r, i, at)) != NULL) {
+                at += next - i + 1;
+                next = &code[next->next];
+            }
             break;
         case OP_SET:
-            if (at < r->end && regex_bytes_has(i->set, *at))
-                next = &code[i->next], at++;
+            if (at < r->end && regex_bytes_has(i->set, *at)) {
+                at++;
+                next = &code[i->next];
+            }
             break;
         case OP_SPAN:
-            if (enter_span(r, i, &at))
+            if ((to = take_span(r, i, at)) != NULL) {
+                at = to;
                 next = &code[i->next];
+            }
             break;
         case OP_SPLIT:
             next = choose(r, i, at);
@@ -375,39 +423,21 @@ static bool try_at(struct run *r, const unsigned char *at)
             save(r, i->number, i, at);
             next = &code[i->next];
             break;
-        case OP_CLOSE:
-            close_group(r, i, at);
-            next = &code[i->next];
-            break;
         case OP_ASSERT:
             if (regex_assert_holds_at((enum regex_assertion)i->assertion, r->start, at, r->end))
                 next = &code[i->next];
             break;
-        case OP_BACKREF:
-            next = refer(r, i, &at);
-            break;
-        case OP_ATOMIC:
-            begin_group(r, i, at);
-            next = &code[i->next];
-            break;
-        case OP_CUT:
-            cut_group(r);
-            next = &code[i->next];
-            break;
-        case OP_LOOK: case OP_LOOK_NOT:
-            begin_group(r, i, at);
-            next = &code[i->other];
-            break;
-        case OP_LOOK_END:
-            next = end_look(r, &at);
-            break;
-        case OP_BACK:
-            if (go_back(r, i->number, &at))
-                next = &code[i->next];
+        default:
+            r->at = at;
+            next = run_seldom(r, i);
+            at = r->at;
             break;
         }
-        if (!next && !(next = retreat(r, &at)))
-            return false;
+        if (!next) {
+            if (!(next = retreat(r)))
+                return false;
+            at = r->at;
+        }
         i = next;
     }
     return false;

@@ -11,7 +11,7 @@
 
 enum regex_op {
     OP_MATCH,
-    OP_BYTE,        /* takes `byte` */
+    OP_BYTE,        /* takes `byte`; `number` is 1 if the next in the array follows, an OP_BYTE too */
     OP_SET,         /* takes a byte of `set` */
     OP_SPAN,        /* takes any number of bytes of `set`, then `next`; `greed` says how many */
     OP_SPLIT,       /* `next`, and if that fails `other` */

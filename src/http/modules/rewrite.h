@@ -1,5 +1,5 @@
 /*
- * rewrite: return, and what belongs to it.
+ * rewrite: set, rewrite, if, break and return, at the server's level and in locations.
  */
 #ifndef HTTP_MODULES_REWRITE_H
 #define HTTP_MODULES_REWRITE_H

@@ -131,6 +131,7 @@ static void take(struct request *r, struct str below_root, bool folder)
 {
     size_t alias = files_alias_length(r);
 
+    r->flags.rewritten = true;
     if (alias == ALIAS_WHOLE) {
         if (!folder) {
             r->uri = below_root;

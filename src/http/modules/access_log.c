@@ -1,9 +1,9 @@
 /*
- * log: access_log, log_format and open_log_file_cache.  A line is put together once and written with
+ * access_log: access_log, log_format and open_log_file_cache.  A line is put together once and written with
  * one call, or gathered in a buffer of the log's own.  A log that can't be written never stops
  * service.
  */
-#include "http/modules/log.h"
+#include "http/modules/access_log.h"
 
 #include <unistd.h>
 
@@ -198,7 +198,7 @@ static void write_line(struct request *r, const struct log_conf *c, const struct
         log_cache_write(&c->cache, path, line, r);
 }
 
-void log_request(struct request *r)
+void access_log_write(struct request *r)
 {
     static char space[LINE_MAX_BYTES];
     const struct log_conf *c = CONF(r->conf, http_log_module);

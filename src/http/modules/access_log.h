@@ -1,8 +1,8 @@
 /*
- * log: the access log.
+ * access_log: the access log.
  */
-#ifndef HTTP_MODULES_LOG_H
-#define HTTP_MODULES_LOG_H
+#ifndef HTTP_MODULES_ACCESS_LOG_H
+#define HTTP_MODULES_ACCESS_LOG_H
 
 #include "config/directive.h"
 
@@ -11,6 +11,6 @@ struct request;
 extern struct module http_log_module;
 
 /* Writes the lines of a request that ends, as its location says. */
-void log_request(struct request *r);
+void access_log_write(struct request *r);
 
 #endif
