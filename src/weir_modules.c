@@ -7,6 +7,7 @@
 #include "config/error_log.h"
 #include "config/thread_pools.h"
 #include "http/core.h"
+#include "http/modules/access.h"
 #include "http/modules/add_header.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/index.h"
@@ -33,6 +34,7 @@ struct module *const weir_modules[] = {
     &http_map_module,
     &http_geo_module,
     &http_split_clients_module,
+    &http_access_module,
     &http_headers_module,
     &http_log_module,
     &http_proxy_module,

@@ -168,10 +168,11 @@ static struct str window(struct str text, size_t column, size_t *skipped)
 
     if (from + SHOWN > text.len)
         from = text.len > SHOWN ? text.len - SHOWN : 0;
-    while (from > 0 && continues_character(text.data[from]))
-        from--;
+    for (unsigned i = 0; i < 3 && from > 0 && continues_character(text.data[from]); i++)
+        from--;                                    /* at most 3: the text may not be UTF-8 */
     text = str_from(text, from);
-    for (len = text.len; len > SHOWN + 3 || (len < text.len && continues_character(text.data[len]));)
+    len = text.len < SHOWN + 3 ? text.len : SHOWN + 3;
+    for (unsigned i = 0; i < 3 && len < text.len && continues_character(text.data[len]); i++)
         len--;
     *skipped = from;
     return str_first(text, len);

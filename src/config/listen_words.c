@@ -41,6 +41,21 @@ static bool bad_address(struct setting *s, const char *problem, struct str hint)
                               STR_ARG(setting_arg(s, 1)));
 }
 
+/* Digits and dashes: meant as ports, though getaddrinfo() would make an address of a number, too. */
+static bool looks_like_ports(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!char_is_digit(s.data[i]) && s.data[i] != '-')
+            return false;
+    }
+    return s.len > 0;
+}
+
+static bool bad_port(struct setting *s)
+{
+    return bad_address(s, "invalid port", STR("a port is a number from 1 to 65535"));
+}
+
 /* Ports alone, a host alone, or both with a colon between; IPv6 stands in brackets. */
 static bool split_place(struct setting *s, struct place *p)
 {
@@ -48,8 +63,8 @@ static bool split_place(struct setting *s, struct place *p)
     ptrdiff_t bracket = str_rindex(text, ']'), colon = str_rindex(text, ':');
 
     *p = (struct place){ 0 };
-    if (text.len && char_is_digit(text.data[0]) && parse_ports(text, p))
-        return true;
+    if (looks_like_ports(text))
+        return parse_ports(text, p) || bad_port(s);
     *p = (struct place){ .host = text };
     if (colon > bracket) {
         p->host = str_first(text, (size_t)colon);
@@ -58,7 +73,7 @@ static bool split_place(struct setting *s, struct place *p)
         if (str_index(p->host, ':') >= 0 && p->host.data[0] != '[')
             return bad_address(s, "invalid address", STR("IPv6 addresses stand in brackets, [::1]"));
         if (!parse_ports(str_from(text, (size_t)colon + 1), p))
-            return bad_address(s, "invalid port", STR("a port is a number from 1 to 65535"));
+            return bad_port(s);
     }
     return p->host.len || bad_address(s, "no host", STR(""));
 }

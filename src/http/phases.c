@@ -6,6 +6,7 @@
 
 #include "http/core.h"
 #include "http/request.h"
+#include "http/modules/access.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/index.h"
 #include "http/modules/rewrite.h"
@@ -38,11 +39,50 @@ static const struct http_step handler_step = {
     "handler", PHASE_CONTENT, NULL, run_handler,
 };
 
+/* auth_delay: a refusal for want of credentials comes late, so that guessing takes long. */
+static int hold_back(struct request *r, int status)
+{
+    uint64_t delay = core_conf(r->conf)->auth_delay;
+    struct client *c = r->client;
+
+    if (status != STATUS_UNAUTHORIZED || delay == 0 || r->parent)
+        return status;
+    if (r->held_ms == 0) {
+        r->held_ms = clock_ms() + delay;
+        timer_set(&c->connection.timer, delay);
+        return STEP_WAIT;
+    }
+    if (clock_ms() < r->held_ms)
+        return STEP_WAIT;
+    r->held_ms = 0;
+    c->timed_out = false;
+    return status;
+}
+
+/* None of the access steps let the request pass, and `satisfy any` wanted one. */
+static int refuse_unsatisfied(struct request *r)
+{
+    if (r->access_status == STATUS_FORBIDDEN)
+        request_log(r, LOG_LEVEL_ERROR, 0, "access forbidden by rule");
+    return r->access_status ? hold_back(r, (int)r->access_status) : STEP_NEXT;
+}
+
+static bool satisfies_any(void *const *conf)
+{
+    return core_conf(conf)->satisfy == SATISFY_ANY;
+}
+
+static const struct http_step satisfy_step = {
+    "satisfy", PHASE_PRECONTENT, satisfies_any, refuse_unsatisfied,
+};
+
 static const struct http_step *const steps[] = {
     &rewrite_server_step,
     &find_location_step,
     &internal_step,
     &rewrite_location_step,
+    &access_step,
+    &satisfy_step,
     &try_files_step,
     &handler_step,
     &index_step,
@@ -63,14 +103,43 @@ uint64_t phases_enabled(void *const *conf)
     return enabled;
 }
 
+/* On to behind the access steps: one of them was enough. */
+static int grant(struct request *r)
+{
+    r->access_status = 0;
+    for (unsigned i = 0; i < r->response.headers.list.count; i++) {
+        struct header *f = &r->response.headers.list.items[i];
+        f->hidden = f->hidden || str_eq_nocase(f->name, STR("WWW-Authenticate"));
+    }
+    phases_restart(r, PHASE_PRECONTENT);
+    return STEP_AGAIN;
+}
+
+/* What an access step's answer means: `satisfy` joins them.  Subrequests are not asked. */
+static int run_access_step(struct request *r, const struct http_step *step)
+{
+    bool any = core_conf(r->conf)->satisfy == SATISFY_ANY;
+    int result = r->parent ? STEP_NEXT : step->run(r);
+
+    if (result == STEP_GRANTED)
+        return any ? grant(r) : STEP_NEXT;
+    if (any && (result == STATUS_FORBIDDEN || result == STATUS_UNAUTHORIZED)) {
+        if (r->access_status != STATUS_UNAUTHORIZED)
+            r->access_status = (unsigned)result;
+        return STEP_NEXT;
+    }
+    return hold_back(r, result);
+}
+
 int phases_run(struct request *r)
 {
     while (r->step < STEPS) {
+        const struct http_step *step = steps[r->step];
         if (!(r->steps >> r->step & 1)) {
             r->step++;
             continue;
         }
-        int result = steps[r->step]->run(r);
+        int result = step->phase == PHASE_ACCESS ? run_access_step(r, step) : step->run(r);
         if (result == STEP_NEXT)
             r->step++;
         else if (result != STEP_AGAIN)

@@ -15,6 +15,7 @@ enum step_result {
     STEP_WAIT = -1,        /* the same step is called again after request_wake() */
     STEP_RESPOND = -2,     /* r->response is ready to go */
     STEP_AGAIN = -3,       /* r->step was set: walk on from there (internal redirects) */
+    STEP_GRANTED = -5,     /* of an access step: `satisfy any` need not ask the others */
     STEP_ABORT = -4,       /* close the connection without an answer (444, a client that has gone) */
 };
 

@@ -252,6 +252,7 @@ static int redirects_used_up(struct request *r, struct str target)
 static void forget_path(struct request *r)
 {
     r->contexts = NULL;
+    r->access_status = 0;
     r->flags.internal = true;
     r->flags.rewritten = true;
     r->flags.add_uri_to_alias = false;
@@ -263,6 +264,7 @@ int request_redirect(struct request *r, struct str uri, struct str args)
         return redirects_used_up(r, uri);
     r->uri = uri;
     r->args = args;
+    r->flags.path_settled = false;
     forget_path(r);
     r->location = NULL;
     r->conf = r->server->root.conf;

@@ -83,6 +83,7 @@ struct request_flags {
     bool limit_rate_set : 1;
     bool response_complete : 1;    /* $request_completion */
     bool uri_changed : 1;          /* rewrite set it: the location is looked for again */
+    bool path_settled : 1;         /* rewritten by "break": the URI of proxy_pass does not count */
     bool rewritten : 1;            /* the path is no longer the one that unparsed_uri was */
     bool discard_body : 1;         /* nobody wants the request's body: it is read away */
     bool subrequest_waited : 1;
@@ -141,6 +142,8 @@ struct request {
 
     struct body *body;             /* http/body.h; NULL until someone asked for it */
     struct response response;
+    unsigned access_status;        /* the refusal of an access step that `satisfy any` set aside; 0: none */
+    uint64_t held_ms;              /* auth_delay: a refusal is held back until then; 0: none is */
     unsigned error_status;         /* the status that led to an error page; 0: none */
     unsigned redirects_left;       /* internal redirects, from 10 */
     unsigned subrequests_left;

@@ -12,17 +12,28 @@ void response_init(struct response *res)
     *res = (struct response){ .length = -1, .last_modified = -1 };
 }
 
+/* A copy with spaces in the place of CR, LF and NUL (RFC 9110 section 5.5). */
+static struct str one_line(struct request *r, struct str value)
+{
+    struct out o = out_growing(&r->arena, TEMPLATE_MAX);
+
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+        out_char(&o, c == '\r' || c == '\n' || c == '\0' ? ' ' : c);
+    }
+    return str_trim(out_str_of(&o));
+}
+
 struct header *response_header(struct request *r, struct str name, struct str value)
 {
     static struct header dropped;
 
-    if (!template_safe(value) || !template_safe(name)) {
-        request_log(r, LOG_LEVEL_ERROR, 0,
-                    "the response field \"%.*s\" has a line break in its value and is not sent",
-                    STR_ARG(name));
+    if (!template_safe(name)) {
+        request_log(r, LOG_LEVEL_ERROR, 0, "a response field has a line break in its name");
         return &dropped;
     }
-    return headers_add(&r->response.headers, &r->arena, name, value);
+    return headers_add(&r->response.headers, &r->arena, name,
+                       template_safe(value) ? value : one_line(r, value));
 }
 
 void response_unprepare(struct request *r)

@@ -21,7 +21,7 @@ int response_redirect(struct request *r, unsigned status, struct str location);
 /* The name of the server as server_tokens allows; empty: none is told. */
 struct str response_server(struct request *r);
 
-/* Adds a field to the response.  CR, LF and NUL in the value: the field is dropped and logged. */
+/* Adds a field to the response.  CR, LF and NUL in the value become spaces. */
 struct header *response_header(struct request *r, struct str name, struct str value);
 /* Fields of the response that describe the body no longer hold (a filter changes its bytes). */
 void response_forget_length(struct request *r);

@@ -18,9 +18,9 @@ enum {
     LOOK_AGAIN_MS = 20,                /* whether to go on accepting */
     NO_DESCRIPTORS_MS = 500,
     MAKE_ROOM = 32,                    /* idle connections that are closed when room is short */
-    COUNT_EVERY = 4,                   /* own connections more or less, then the others' are counted */
+    COUNT_EVERY = 4,                   /* own connections more or less: then all are counted */
     BATCH = 64,                        /* connections in one go with multi_accept */
-    SLACK = 4,                         /* connections above the mean and an eighth that are no matter */
+    SLACK = 4,                         /* connections above the mean that never matter */
 };
 
 enum pause {

@@ -153,7 +153,8 @@ static void put_server(struct out *o, const char *folder, const char *address)
 static void put_configuration(struct out *o, const char *folder, const char *address)
 {
     out_printf(o, "# Made by \"weir serve\".  For a service of your own: daemon on,\n"
-                  "# master_process on, logs in files, and `include mime.types;` in place of the types below.\n"
+                  "# master_process on, logs in files, and `include mime.types;` in place of the\n"
+                  "# types below.\n"
                   "daemon off;\n"
                   "master_process off;\n"
                   "error_log stderr warn;\n"

@@ -464,6 +464,28 @@ def test_graceful_quit(two):
     busy.close()
 
 
+def test_one_process(weir):
+    s = weir(SERVER, main="error_log error.log notice;\n" + user())
+    kept = s.connect()
+    kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"one" in kept.recv(4096)
+    change(s, "one", "two")
+    s.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: s.get("/").body == b"two\n")
+    kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"two" in kept.recv(4096)
+    kept.close()
+    s.allow("nonsense")
+    change(s, "two", "nonsense\"; nonsense \"")
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_log('unknown directive "nonsense"')
+    assert s.get("/").body == b"two\n"
+    (s.dir / "error.log").rename(s.dir / "error.old")
+    s.process.send_signal(signal.SIGUSR1)
+    wait_until((s.dir / "error.log").exists)
+    assert children(s.process.pid) == []
+
+
 # ---- log files ----
 
 

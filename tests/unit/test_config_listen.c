@@ -124,6 +124,9 @@ static void addresses(void **state)
 static void bad_addresses(void **state)
 {
     (void)state;
+    refuses("0", "invalid port in \"0\" of the \"listen\" directive");
+    refuses("99999", "invalid port in \"99999\" of the \"listen\" directive");
+    refuses("81-80", "invalid port in \"81-80\" of the \"listen\" directive");
     refuses("127.0.0.1:0", "invalid port in \"127.0.0.1:0\" of the \"listen\" directive");
     refuses("127.0.0.1:65536", "invalid port in \"127.0.0.1:65536\" of the \"listen\" directive");
     refuses("*:", "invalid port in \"*:\" of the \"listen\" directive");

@@ -159,7 +159,8 @@ static void test_cidr(void **state)
 static void test_cidr_texts(void **state)
 {
     static const char *const bad[] = { "", "/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8/8",
-                                       "::/129", "10.0.0.0/-1", "10.0.0.0/255.0.0.0", "x/8", "unix:" };
+                                       "::/129", "10.0.0.0/-1", "10.0.0.0/255.0.0.0", "x/8",
+                                       "unix:" };
     struct cidr c;
     bool stray;
 

@@ -19,7 +19,7 @@ enum {
 /* An edge is where the row of the target's edges begins, and in addition: */
 #define EDGE_FINAL ((uint32_t)1 << 31)   /* nothing that follows changes the answer */
 #define EDGE_IDLE ((uint32_t)1 << 30)    /* the target is the idle state */
-#define EDGE_UNKNOWN UINT32_MAX          /* or it is this */
+#define EDGE_UNKNOWN UINT32_MAX          /* or it is this: all bits set */
 #define EDGE_ROW (EDGE_IDLE - 1)
 
 struct state {
@@ -34,7 +34,7 @@ struct state {
 struct regex_dfa {
     const struct regex_nfa *nfa;
     size_t limit;
-    unsigned width;                  /* edges of a state, one for each symbol */
+    unsigned shift;                  /* a row has 1 << shift edges, enough for all symbols */
     uint32_t *edges;
     struct state *states;
     uint32_t *buckets;               /* as many as there is room for states */
@@ -91,10 +91,11 @@ struct regex_dfa *regex_dfa_new(const struct regex_nfa *n, size_t limit)
         return NULL;
     d->nfa = n;
     d->limit = limit < LIMIT_MAX ? limit : LIMIT_MAX;
-    d->width = regex_nfa_symbols(n);
+    while (1u << d->shift < regex_nfa_symbols(n))
+        d->shift++;
     d->state_room = STATES_FIRST;
     d->pool_room = POOL_FIRST;
-    d->edges = malloc(STATES_FIRST * d->width * sizeof *d->edges);
+    d->edges = malloc(((size_t)STATES_FIRST << d->shift) * sizeof *d->edges);
     d->states = malloc(STATES_FIRST * sizeof *d->states);
     d->buckets = malloc(STATES_FIRST * sizeof *d->buckets);
     d->pool = malloc(POOL_FIRST * sizeof *d->pool);
@@ -158,7 +159,7 @@ static struct regex_nfa_state view(const struct regex_dfa *d, const struct state
 static bool double_states(struct regex_dfa *d)
 {
     size_t room = (size_t)d->state_room * 2;
-    uint32_t *edges = realloc(d->edges, room * d->width * sizeof *edges);
+    uint32_t *edges = realloc(d->edges, (room << d->shift) * sizeof *edges);
 
     if (edges)
         d->edges = edges;
@@ -184,7 +185,7 @@ static bool double_states(struct regex_dfa *d)
 static bool make_room(struct regex_dfa *d, uint32_t pcs)
 {
     size_t states = d->state_count + 1u, pool = d->pool_count + pcs;
-    size_t each = d->width * sizeof *d->edges + sizeof *d->states + sizeof *d->buckets;
+    size_t each = (sizeof *d->edges << d->shift) + sizeof *d->states + sizeof *d->buckets;
 
     if (states * each + pool * sizeof *d->pool > d->limit)
         return false;
@@ -206,7 +207,7 @@ static bool make_room(struct regex_dfa *d, uint32_t pcs)
 static uint32_t edge_to(const struct regex_dfa *d, uint32_t number)
 {
     struct regex_nfa_state s = view(d, &d->states[number]);
-    uint32_t row = number * d->width;
+    uint32_t row = number << d->shift;
 
     if (d->states[number].final)
         return row | EDGE_FINAL;
@@ -230,8 +231,7 @@ static uint32_t keep(struct regex_dfa *d, const struct regex_nfa_state *s)
     *bucket = number + 1;
     memcpy(&d->pool[d->pool_count], s->pcs, s->count * sizeof *s->pcs);
     d->pool_count += s->count;
-    for (unsigned i = 0; i < d->width; i++)
-        d->edges[number * d->width + i] = EDGE_UNKNOWN;
+    memset(&d->edges[(size_t)number << d->shift], 0xFF, sizeof *d->edges << d->shift);
     return edge_to(d, number);
 }
 
@@ -240,7 +240,7 @@ static uint32_t keep(struct regex_dfa *d, const struct regex_nfa_state *s)
 /* Takes the edge that is not known yet: the new edge, or EDGE_UNKNOWN with the state in d->to. */
 static uint32_t take_new_edge(struct regex_dfa *d, uint32_t row, unsigned symbol)
 {
-    struct regex_nfa_state from = view(d, &d->states[row / d->width]);
+    struct regex_nfa_state from = view(d, &d->states[row >> d->shift]);
 
     regex_nfa_step(d->nfa, &d->scratch, &from, symbol, &d->to);
     uint32_t edge = keep(d, &d->to);
@@ -373,7 +373,7 @@ static struct regex_nfa_state run_from(struct regex_dfa *d, unsigned before, str
         edge = run(d, edge, r);
     else
         run_unkept(d, r);
-    return edge == EDGE_UNKNOWN ? d->to : view(d, &d->states[(edge & EDGE_ROW) / d->width]);
+    return edge == EDGE_UNKNOWN ? d->to : view(d, &d->states[(edge & EDGE_ROW) >> d->shift]);
 }
 
 void regex_dfa_run(struct regex_dfa *d, struct str subject, size_t from,

@@ -177,6 +177,7 @@ int rewrite_op_rule(struct rewrite_run *run, const struct rewrite_step *step)
     r->flags.internal = true;
     r->flags.rewritten = true;
     r->flags.uri_changed = !rule->stay;
+    r->flags.path_settled |= rule->stay;
     run->escape = false;
     return rule->last ? REWRITE_END : STEP_NEXT;
 }

@@ -1,7 +1,6 @@
 /*
  * rewrite_run: runs the programs of the server's level and of locations, and the steps that are short.
  */
-#include "http/body.h"
 #include "http/core.h"
 #include "http/escape.h"
 #include "http/http.h"
@@ -80,8 +79,11 @@ int rewrite_op_set(struct rewrite_run *run, const struct rewrite_step *step)
 
 int rewrite_op_break(struct rewrite_run *run, const struct rewrite_step *step)
 {
+    struct request_flags *flags = &run->r->flags;
+
     (void)step;
-    run->r->flags.uri_changed = false;
+    flags->path_settled |= flags->uri_changed;
+    flags->uri_changed = false;
     return REWRITE_END;
 }
 
@@ -106,7 +108,6 @@ int rewrite_op_return(struct rewrite_run *run, const struct rewrite_step *step)
         return STATUS_INTERNAL_SERVER_ERROR;
     if (is_redirect(answer->status))
         return response_redirect(r, answer->status, text);
-    body_discard(r);
     return response_text(r, answer->status, mime_type(core_conf(r->conf), r->uri), text);
 }
 
