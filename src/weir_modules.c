@@ -11,10 +11,14 @@
 #include "http/modules/add_header.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/index.h"
+#include "http/modules/limit_conn.h"
+#include "http/modules/limit_req.h"
+#include "http/modules/realip.h"
 #include "http/modules/access_log.h"
-#include "http/modules/rewrite.h"
+#include "http/modules/rewrite/rewrite.h"
 #include "http/modules/try_files.h"
 #include "http/proxy/proxy_conf.h"
+#include "modules_enabled.h"
 #include "process/process_conf.h"
 #include "script/geo.h"
 #include "script/map.h"
@@ -28,13 +32,16 @@ struct module *const weir_modules[] = {
     &http_server_module,
     &http_core_module,
     &http_index_module,
-    &http_autoindex_module,
+    IF_MODULE_autoindex(&http_autoindex_module,)
     &http_try_files_module,
-    &http_rewrite_module,
-    &http_map_module,
-    &http_geo_module,
-    &http_split_clients_module,
-    &http_access_module,
+    IF_MODULE_rewrite(&http_rewrite_module,)
+    IF_MODULE_map(&http_map_module,)
+    IF_MODULE_geo(&http_geo_module,)
+    IF_MODULE_split_clients(&http_split_clients_module,)
+    IF_MODULE_realip(&http_realip_module,)
+    IF_MODULE_limit_conn(&http_limit_conn_module,)
+    IF_MODULE_limit_req(&http_limit_req_module,)
+    IF_MODULE_access(&http_access_module,)
     &http_headers_module,
     &http_log_module,
     &http_proxy_module,

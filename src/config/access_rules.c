@@ -26,24 +26,6 @@ static bool parse(struct setting *s, void *field)
     return true;
 }
 
-static void put_network(struct out *o, const struct cidr *c)
-{
-    struct peer p = { .family = (uint16_t)c->family };
-    unsigned bits = 0;
-
-    if (c->family == AF_UNSPEC) {
-        OUT_LITERAL(o, "all");
-        return;
-    }
-    memcpy(p.ip, c->ip, sizeof p.ip);
-    peer_put_ip(o, &p);
-    if (c->family == AF_UNIX)
-        return;
-    for (unsigned i = 0; i < (c->family == AF_INET ? 32u : 128u); i++)
-        bits += c->mask[i / 8] >> (7 - i % 8) & 1u;
-    out_printf(o, "/%u", bits);
-}
-
 static void print(const struct directive *row, const void *field, struct out *o)
 {
     const struct access_rules *list = field;
@@ -54,7 +36,10 @@ static void print(const struct directive *row, const void *field, struct out *o)
             continue;
         if (!first)
             OUT_LITERAL(o, "; ");
-        put_network(o, &list->rules.items[i].network);
+        if (list->rules.items[i].network.family == AF_UNSPEC)
+            OUT_LITERAL(o, "all");
+        else
+            cidr_put(o, &list->rules.items[i].network);
         first = false;
     }
 }

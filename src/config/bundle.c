@@ -1,7 +1,7 @@
 /*
  * bundle: see bundle.h.  The format is this program's own, for the same program to read: numbers in
- * network byte order, texts with their length in front; nodes in the order of the file, each followed
- * by what it holds.
+ * network byte order, texts with their length in front; nodes in the order of the file, each
+ * followed by what it holds.
  */
 #include "config/bundle.h"
 

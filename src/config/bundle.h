@@ -1,6 +1,7 @@
 /*
- * bundle: a tree, and the files that only root may read, packed into one sealed memory file that the
- * master sends to its workers.  Unpacking checks everything: a bundle is data, not trusted structs.
+ * bundle: a tree, and the files that only root may read, packed into one sealed memory file that
+ * the master sends to its workers.  Unpacking checks everything: a bundle is data, not trusted
+ * structs.
  */
 #ifndef CONFIG_BUNDLE_H
 #define CONFIG_BUNDLE_H
@@ -17,7 +18,8 @@ struct bundle {
     struct str prefix, conf_prefix;
 };
 
-/* A descriptor of a sealed memory file (an unlinked temporary file where there is none), or -1: errno. */
+/* A descriptor of a sealed memory file (an unlinked temporary file where there is none), or -1:
+ * errno. */
 int bundle_pack(const struct bundle *b);
 /* Reads it back; all lives in the tree's arena.  false: it is damaged. */
 bool bundle_unpack(int fd, struct bundle *b);

@@ -161,21 +161,24 @@ static unsigned width_of(struct str s)
     return n;
 }
 
+/* Where the character begins that byte `at` belongs to; in what is no UTF-8 it is any place near. */
+static size_t character_at(struct str s, size_t at)
+{
+    for (unsigned i = 0; i < 3 && at > 0 && at < s.len && continues_character(s.data[at]); i++)
+        at--;
+    return at;
+}
+
 /* The part of a long line that is shown; *skipped bytes of it are not. */
 static struct str window(struct str text, size_t column, size_t *skipped)
 {
-    size_t from = column > SHOWN / 2 ? column - BEFORE : 0, len;
+    size_t from = column > SHOWN / 2 ? column - BEFORE : 0;
 
     if (from + SHOWN > text.len)
         from = text.len > SHOWN ? text.len - SHOWN : 0;
-    for (unsigned i = 0; i < 3 && from > 0 && continues_character(text.data[from]); i++)
-        from--;                                    /* at most 3: the text may not be UTF-8 */
-    text = str_from(text, from);
-    len = text.len < SHOWN + 3 ? text.len : SHOWN + 3;
-    for (unsigned i = 0; i < 3 && len < text.len && continues_character(text.data[len]); i++)
-        len--;
-    *skipped = from;
-    return str_first(text, len);
+    *skipped = character_at(text, from);
+    text = str_from(text, *skipped);
+    return str_first(text, text.len > SHOWN + 3 ? character_at(text, SHOWN + 3) : text.len);
 }
 
 /* The line as it stands in the file, tabs as one space, and a caret under the word. */

@@ -34,7 +34,8 @@ enum context {
 };
 
 enum directive_flags {
-    REPEATS = 1,           /* several lines in a block add up; the first one replaces what is inherited */
+    REPEATS = 1,           /* several lines in a block add up; the first one replaces what is inherited.
+                            * Rows of one module with the same field fill one list together. */
     NOT_INHERITED = 2,     /* a nested block starts with the initial value */
     FREE_BLOCK = 4,        /* a block whose lines are the type's own affair: types, map, geo */
     DEPRECATED = 8,        /* works, and -t says what to write instead (.help says it) */

@@ -41,7 +41,8 @@ static bool bad_address(struct setting *s, const char *problem, struct str hint)
                               STR_ARG(setting_arg(s, 1)));
 }
 
-/* Digits and dashes: meant as ports, though getaddrinfo() would make an address of a number, too. */
+/* Digits and dashes: meant as ports, though getaddrinfo() would make an address of a number,
+ * too. */
 static bool looks_like_ports(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -71,7 +72,8 @@ static bool split_place(struct setting *s, struct place *p)
         if (p->host.len == 0)
             return bad_address(s, "no host", STR("all addresses are *"));
         if (str_index(p->host, ':') >= 0 && p->host.data[0] != '[')
-            return bad_address(s, "invalid address", STR("IPv6 addresses stand in brackets, [::1]"));
+            return bad_address(s, "invalid address",
+                               STR("IPv6 addresses stand in brackets, [::1]"));
         if (!parse_ports(str_from(text, (size_t)colon + 1), p))
             return bad_port(s);
     }

@@ -1,6 +1,6 @@
 /*
- * listen_words: the words of a `listen` directive, the same for http, stream and mail: an address, a
- * port or a range of them, and options of the socket.
+ * listen_words: the words of a `listen` directive, the same for http, stream and mail: an address,
+ * a port or a range of them, and options of the socket.
  */
 #ifndef CONFIG_LISTEN_WORDS_H
 #define CONFIG_LISTEN_WORDS_H
@@ -26,15 +26,15 @@ struct listen_words {
 };
 
 /*
- * Reads s->node.  `allowed` are the flags that the protocol knows, `default_port` counts where only an
- * address was written (0: a port is needed).  false after setting_error().
+ * Reads s->node.  `allowed` are the flags that the protocol knows, `default_port` counts where only
+ * an address was written (0: a port is needed).  false after setting_error().
  */
 bool listen_words_parse(struct setting *s, unsigned allowed, unsigned default_port,
                         struct listen_words *w);
 
 /*
- * The spec of an address in this generation, made if it is not there yet (*fresh says so).  Options of
- * the words become the spec's; given twice for one address they are a mistake (NULL).
+ * The spec of an address in this generation, made if it is not there yet (*fresh says so).  Options
+ * of the words become the spec's; given twice for one address they are a mistake (NULL).
  */
 struct listen_spec *listen_words_spec(struct setting *s, const struct listen_words *w,
                                       const struct address *a, const struct protocol *protocol,

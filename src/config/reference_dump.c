@@ -46,8 +46,8 @@ static void put_line(struct dump *d, unsigned depth, struct str text, const char
 
     fprintf(d->f, "%*s%.*s", (int)(INDENT * depth), "", STR_ARG(text));
     if (*remark || place.len)
-        fprintf(d->f, "%*s# %s%s%.*s", width < REMARK_COLUMN ? REMARK_COLUMN - width : 2, "", remark,
-                *remark && place.len ? ", " : "", STR_ARG(place));
+        fprintf(d->f, "%*s# %s%s%.*s", width < REMARK_COLUMN ? REMARK_COLUMN - width : 2, "",
+                remark, *remark && place.len ? ", " : "", STR_ARG(place));
     fputc('\n', d->f);
 }
 
@@ -175,8 +175,8 @@ static void inherit(struct dump *d, unsigned depth, const struct block *b, struc
     }
 }
 
-/* Whether a row's initial value is shown in this block: it is the outermost one that the row may stand
- * in, and there is only one such block. */
+/* Whether a row's initial value is shown in this block: it is the outermost one that the row may
+ * stand in, and there is only one such block. */
 static bool shows_initial(const struct block *b, const struct directive *row)
 {
     if (!(row->contexts & b->context & (IN_MAIN | IN_EVENTS | IN_HTTP | IN_STREAM | IN_MAIL)))

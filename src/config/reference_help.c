@@ -157,7 +157,8 @@ struct suggestion {
     unsigned distance;
 };
 
-/* What differs by a slip of the keys is nearest; then, the shorter the nearer, what holds the word. */
+/* What differs by a slip of the keys is nearest; then, the shorter the nearer, what holds the
+ * word. */
 static unsigned distance_of(struct str asked, struct str name)
 {
     unsigned distance = str_distance(asked, name), limit = (unsigned)(asked.len / 3) + 1;

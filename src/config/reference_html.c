@@ -1,6 +1,6 @@
 /*
- * reference_html: every directive in one page that needs no other file, by module, with a search box.
- * It is readable without its script, too.
+ * reference_html: every directive in one page that needs no other file, by module, with a search
+ * box. It is readable without its script, too.
  */
 #include "config.h"
 #include "config/reference.h"
@@ -29,7 +29,8 @@ static void put_escaped(struct out *o, struct str text)
     }
 }
 
-/* The name of the first one that bears it, so that links by name work; the others' with their module. */
+/* The name of the first one that bears it, so that links by name work; the others' with their
+ * module. */
 static void put_anchor(struct out *o, const struct reference_groups *groups, const char *module,
                        const struct directive *row)
 {

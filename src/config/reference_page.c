@@ -1,6 +1,6 @@
 /*
- * reference_page: see reference_page.h.  The colours follow the reader's system, the columns become one
- * on a phone, and without the script only the search box is missing.
+ * reference_page: see reference_page.h.  The colours follow the reader's system, the columns become
+ * one on a phone, and without the script only the search box is missing.
  */
 #include "config/reference_page.h"
 
@@ -55,8 +55,10 @@ const char reference_page_head[] =
     "  border: 1px solid var(--line); border-radius: .6rem; }\n"
     "article:target { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }\n"
     "h3 { margin: 0 0 .5rem; font-size: 1.05rem; overflow-wrap: anywhere; }\n"
-    "pre, code { font-family: ui-monospace, \"SF Mono\", Menlo, Consolas, monospace; font-size: .875em; }\n"
-    "pre { margin: 0 0 .75rem; padding: .55rem .8rem; background: var(--code); border-radius: .4rem;\n"
+    "pre, code { font-family: ui-monospace, \"SF Mono\", Menlo, Consolas, monospace;\n"
+    "  font-size: .875em; }\n"
+    "pre { margin: 0 0 .75rem; padding: .55rem .8rem; background: var(--code);\n"
+    "  border-radius: .4rem;\n"
     "  white-space: pre-wrap; overflow-wrap: anywhere; }\n"
     "article p { margin: 0 0 .75rem; max-width: 46rem; }\n"
     ".remark { color: var(--soft); font-size: .9rem; }\n"
@@ -89,8 +91,8 @@ const char reference_page_head[] =
     "<header><div class=bar>\n"
     "<h1><a href=\"#\">weir.conf</a></h1>\n"
     "<form class=find role=search hidden onsubmit=\"return false\">\n"
-    "<input type=search placeholder=\"Search directives\" aria-label=\"Search directives\" autocomplete=off\n"
-    " spellcheck=false autocapitalize=none>\n"
+    "<input type=search placeholder=\"Search directives\" aria-label=\"Search directives\"\n"
+    " autocomplete=off spellcheck=false autocapitalize=none>\n"
     "<output></output>\n"
     "</form>\n"
     "</div></header>\n"

@@ -1,6 +1,6 @@
 /*
- * reference_rows: the rows of all modules as the reference's forms want them: in groups by module, and
- * with syntax and default as texts.
+ * reference_rows: the rows of all modules as the reference's forms want them: in groups by module,
+ * and with syntax and default as texts.
  */
 #ifndef CONFIG_REFERENCE_ROWS_H
 #define CONFIG_REFERENCE_ROWS_H

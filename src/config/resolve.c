@@ -90,6 +90,17 @@ void setting_warn(struct setting *s, unsigned word, const char *format, ...)
     va_end(args);
 }
 
+void setting_advise(struct setting *s, unsigned word, const char *format, ...)
+{
+    va_list args;
+
+    if (!s->config->diag->advise)
+        return;
+    va_start(args, format);
+    tell(s, LOG_LEVEL_WARN, word, 0, STR(""), format, args);
+    va_end(args);
+}
+
 bool setting_invalid(struct setting *s, unsigned word)
 {
     struct str expected = s->row && s->row->type && s->row->type->expected
@@ -284,12 +295,14 @@ static bool check_form(struct setting *s)
                               "invalid number of arguments in \"%s\" directive", row->name);
 }
 
-/* Whether two rows fill one list together (allow and deny). */
-static bool same_list(const struct directive *a, const struct directive *b)
+/* Whether the row was applied, or one that fills the same list (allow and deny). */
+static bool is_applied(const struct applied *a, const struct setting *s)
 {
-    return a == b || ((a->flags & b->flags & REPEATS) && a->type == b->type && a->size &&
-                      a->offset == b->offset && a->size == b->size && a->data && b->data &&
-                      a->data != b->data);
+    const struct directive *row = s->row;
+
+    return a->row == row || (a->module == s->module && (a->row->flags & row->flags & REPEATS) &&
+                             row->size && a->row->size == row->size &&
+                             a->row->offset == row->offset);
 }
 
 /* Notes that the row is applied; false if it was before and may not be again. */
@@ -298,11 +311,11 @@ static bool first_time(struct setting *s, const struct applying *a, bool *first)
     struct config *c = s->config;
     unsigned i = a->first;
 
-    while (i < c->applied.count && !same_list(c->applied.items[i].row, s->row))
+    while (i < c->applied.count && !is_applied(&c->applied.items[i], s))
         i++;
     *first = i == c->applied.count;
     if (*first)
-        *ARRAY_PUSH(&c->applied, &c->scratch) = (struct applied){ s->row, s->node };
+        *ARRAY_PUSH(&c->applied, &c->scratch) = (struct applied){ s->row, s->module, s->node };
     if (*first || (s->row->flags & REPEATS))
         return true;
     const struct node *n = c->applied.items[i].node;

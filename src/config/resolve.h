@@ -15,6 +15,7 @@
 /* A row that has been applied in a block, by its first line. */
 struct applied {
     const struct directive *row;
+    const struct module *module;
     const struct node *node;
 };
 
@@ -108,6 +109,9 @@ bool setting_errno(struct setting *s, unsigned word, int error, const char *form
 bool setting_error_hint(struct setting *s, unsigned word, struct str hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void setting_warn(struct setting *s, unsigned word, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What is right, but bites: a warning that is given where a person tests the configuration. */
+void setting_advise(struct setting *s, unsigned word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* "x" directive invalid value (and what was expected): the common mistake of a type. */
 bool setting_invalid(struct setting *s, unsigned word);

@@ -87,7 +87,7 @@ static const struct type type_pool = {
 };
 
 static const struct directive rows[] = {
-    { "thread_pool", IN_MAIN, ARGS_RANGE(1, 3), .type = &type_pool,
+    { "thread_pool", IN_MAIN, ARGS_RANGE(2, 3), .type = &type_pool,
       FIELD(struct thread_pools_conf, pools), .flags = REPEATS,
       .default_text = "default threads=32 max_queue=65536",
       .help = "A pool of threads for reading and sending files (aio threads)." },

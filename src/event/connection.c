@@ -22,7 +22,7 @@
 enum {
     REGION_SIZE = 1 << 20,
     MAX_POOLS = 32,                    /* distinct sizes of structs */
-    DRAIN_AT_LIMIT = 32,               /* idle connections that are asked to make room, at a time */
+    CLOSE_AT_LIMIT = 32,               /* idle connections that make room, at a time */
     MAX_SENDFILE = 2147479552,         /* what one call of Linux takes */
 };
 
@@ -167,7 +167,7 @@ void *connection_new(const struct connection_kind *kind, int fd, watch_handler *
     struct connection *c;
 
     if (count >= limit)
-        connection_drain_idle(DRAIN_AT_LIMIT);
+        connection_close_idle(CLOSE_AT_LIMIT);
     if (count >= limit) {
         errno = EMFILE;
         return NULL;
@@ -228,18 +228,18 @@ void connection_set_idle(struct connection *c, bool is_idle)
     list_push(is_idle ? &idle : &busy, &c->link);
 }
 
-unsigned connection_drain_idle(unsigned most)
+unsigned connection_close_idle(unsigned most)
 {
-    unsigned asked = 0;
+    unsigned closed_now = 0;
 
-    while (asked < most && !list_empty(&idle)) {
+    while (closed_now < most && !list_empty(&idle)) {
         struct connection *c = CONTAINER(idle.next, struct connection, link);
 
         connection_set_idle(c, false);
-        c->kind->drain(c);
-        asked++;
+        c->kind->abort(c);
+        closed_now++;
     }
-    return asked;
+    return closed_now;
 }
 
 /* Which of all connections; what is NULL is not asked for. */

@@ -75,11 +75,11 @@ void *connection_new(const struct connection_kind *kind, int fd, watch_handler *
 void connection_close(struct connection *c);
 /* The same, and the peer gets a reset (SO_LINGER 0). */
 void connection_reset(struct connection *c);
-/* An idle connection (keep-alive, nothing in flight) may be asked to end when room is short. */
+/* An idle connection (keep-alive, nothing in flight) may be closed when room is short. */
 void connection_set_idle(struct connection *c, bool idle);
-/* Calls drain() of up to `count` idle connections, those that have been idle longest first; gives
- * how many.  connection_new() does so by itself when the limit is reached. */
-unsigned connection_drain_idle(unsigned count);
+/* Calls abort() of up to `count` idle connections, those that have been idle longest first: how
+ * many.  connection_new() does so by itself when the limit is reached. */
+unsigned connection_close_idle(unsigned count);
 /* Calls drain() or abort() of every connection. */
 void connection_drain_all(void);
 /* drain() of those that came through `origin`. */

@@ -264,14 +264,22 @@ static void client_on_timeout(struct timer *t)
     }
 }
 
+/* Whether bytes have come that nobody has looked at yet. */
+static bool has_input(const struct client *c)
+{
+    char byte;
+
+    return recv(c->connection.watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 /* The process ends: an idle client is closed, a busy one after its request. */
 static void client_drain(struct connection *connection)
 {
     struct client *c = (struct client *)connection;
 
     c->drain = true;
-    if (c->state != CLIENT_IDLE)
-        return;
+    if (c->state != CLIENT_IDLE || c->requests == 0 || has_input(c))
+        return;                                /* a request is on its way */
     if (clock_ms() < c->bound_ms)              /* keepalive_min_timeout */
         timer_set(&connection->timer, c->bound_ms - clock_ms());
     else

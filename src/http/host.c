@@ -190,8 +190,27 @@ static bool has_pattern(const struct http_server *server)
     return false;
 }
 
+/* Whether a server is made to answer for any name. */
+static bool takes_all(const struct http_server *server)
+{
+    return server->name.len == 0 || str_eq(server->name, STR("_"));
+}
+
+static void advise_of_default(struct setting *s, const struct http_listen *l)
+{
+    const struct http_server *server = l->default_server;
+    struct setting place = *s;
+
+    place.node = server->root.block->node;
+    if (l->servers.count > 1 && !l->explicit_default && !takes_all(server))
+        setting_advise(&place, 0, "on %.*s this server answers for all names that no server has, "
+                       "because it is the first and no \"listen\" says default_server",
+                       STR_ARG(l->spec->text));
+}
+
 bool host_build(struct setting *s, struct http_listen *l)
 {
+    advise_of_default(s, l);
     if (l->servers.count < 2 && !has_pattern(l->servers.items[0]))
         return true;                           /* the default server serves all */
     l->hosts = ARENA_NEW(setting_arena(s), struct host_table);

@@ -100,6 +100,20 @@ static bool is_duplicate(const struct location *l, const struct location *outer)
     return false;
 }
 
+/* "/x/y" is looked for as <alias>y: a slash that is missing there is mostly a mistake. */
+static void advise_of_alias(struct setting *s, const struct location *l)
+{
+    const struct core_conf *conf = core_conf(l->conf);
+    struct setting place = *s;
+
+    place.node = tree_find(s->node->children, STR("alias"));
+    if (place.node && l->kind == LOCATION_PREFIX && str_ends(l->name, STR("/")) &&
+        template_is_text(&conf->alias) && !str_ends(conf->alias.text, STR("/")))
+        setting_advise(&place, 1, "the alias has no \"/\" at its end, but the location's name has: "
+                       "\"%.*sx\" is looked for as \"%.*sx\"", STR_ARG(l->name),
+                       STR_ARG(conf->alias.text));
+}
+
 static bool open_location(struct setting *s)
 {
     struct location *outer = s->block->object;
@@ -120,6 +134,7 @@ static bool open_location(struct setting *s)
     if (!b)
         return false;
     http_settle(l, b);
+    advise_of_alias(s, l);
     config_close(s, b);
     return location_build(s, l);
 }

@@ -9,9 +9,13 @@
 #include "http/modules/access.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/index.h"
-#include "http/modules/rewrite.h"
+#include "http/modules/realip.h"
+#include "http/modules/limit_req.h"
+#include "http/modules/limit_conn.h"
+#include "http/modules/rewrite/rewrite.h"
 #include "http/modules/static.h"
 #include "http/modules/try_files.h"
+#include "modules_enabled.h"
 
 static int check_internal(struct request *r)
 {
@@ -49,7 +53,7 @@ static int hold_back(struct request *r, int status)
         return status;
     if (r->held_ms == 0) {
         r->held_ms = clock_ms() + delay;
-        timer_set(&c->connection.timer, delay);
+        client_wait(c, delay);
         return STEP_WAIT;
     }
     if (clock_ms() < r->held_ms)
@@ -77,16 +81,20 @@ static const struct http_step satisfy_step = {
 };
 
 static const struct http_step *const steps[] = {
-    &rewrite_server_step,
+    IF_MODULE_realip(&realip_step,)
+    IF_MODULE_rewrite(&rewrite_server_step,)
     &find_location_step,
     &internal_step,
-    &rewrite_location_step,
-    &access_step,
+    IF_MODULE_rewrite(&rewrite_location_step,)
+    IF_MODULE_realip(&realip_location_step,)
+    IF_MODULE_limit_conn(&limit_conn_step,)
+    IF_MODULE_limit_req(&limit_req_step,)
+    IF_MODULE_access(&access_step,)
     &satisfy_step,
     &try_files_step,
     &handler_step,
     &index_step,
-    &autoindex_step,
+    IF_MODULE_autoindex(&autoindex_step,)
     &static_step,
 };
 

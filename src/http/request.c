@@ -40,6 +40,7 @@ struct request *request_new(struct client *c, const struct wire *wire)
     memset(r, 0, offsetof(struct request, arena));
     r->arena = arena;
     r->client = c;
+    r->peer = c->peer;
     r->wire = wire;
     r->main = r;
     r->start_ms = clock_ms();
@@ -301,7 +302,7 @@ static void request_describe(const void *object, struct out *o)
     const struct request *r = object;
 
     OUT_LITERAL(o, ", client: ");
-    peer_put_ip(o, &r->client->peer);
+    peer_put_ip(o, &r->peer);
     OUT_LITERAL(o, ", server: ");
     out_str(o, r->server->name);
     if (r->line.data)

@@ -81,6 +81,7 @@ struct request_flags {
     bool head_sent : 1;            /* at least a byte of the response's head has been given to the wire */
     bool expect_tested : 1;        /* 100-continue has been dealt with */
     bool limit_rate_set : 1;
+    bool realip_done : 1;          /* the peer is whom a proxy named */
     bool response_complete : 1;    /* $request_completion */
     bool uri_changed : 1;          /* rewrite set it: the location is looked for again */
     bool path_settled : 1;         /* rewritten by "break": the URI of proxy_pass does not count */
@@ -135,6 +136,7 @@ struct request {
     struct str scheme_host;        /* authority of an absolute-form target; empty otherwise */
     struct str host;               /* lower case, without port, checked; empty: none was sent */
     unsigned host_port;            /* the port in Host or the target; 0: none */
+    struct peer peer;              /* who it comes from: the client, or whom realip found behind it */
     struct headers headers;
     struct headers trailers;       /* of a chunked request */
     int64_t content_length;        /* of the request's body; -1: none or chunked */
@@ -159,6 +161,8 @@ struct request {
 
     struct script script;          /* its variables; use request_script() */
     struct log_scope scope;        /* of the script's messages */
+    void *limit_req;               /* modules/limit_req.c: kept over redirects */
+    void *limit_conn;              /* modules/limit_conn.c: the same */
     void **contexts;               /* of modules, by index of the module; made on first use */
     struct request_cleanup *cleanups;
     void *wire_state;              /* the wire's own */

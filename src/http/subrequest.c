@@ -21,6 +21,7 @@ static void free_subrequest(void *data)
 static void inherit(struct request *sub, const struct request *parent)
 {
     sub->client = parent->client;
+    sub->peer = parent->peer;
     sub->wire = parent->wire;
     sub->generation = parent->generation;
     sub->server = parent->server;

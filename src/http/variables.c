@@ -204,7 +204,7 @@ static bool get_host_port(struct script *s, const struct variable *var, struct v
 
 static bool get_binary_addr(struct script *s, const struct variable *var, struct value *v)
 {
-    const struct peer *p = &request_of(s)->client->peer;
+    const struct peer *p = &request_of(s)->peer;
 
     (void)var;
     if (p->family == AF_UNIX)
@@ -218,13 +218,13 @@ static bool get_remote_addr(struct script *s, const struct variable *var, struct
     struct out o = out_fixed(space, sizeof space);
 
     (void)var;
-    peer_put_ip(&o, &request_of(s)->client->peer);
+    peer_put_ip(&o, &request_of(s)->peer);
     return give_out(s, v, &o);
 }
 
 static bool get_remote_port(struct script *s, const struct variable *var, struct value *v)
 {
-    const struct peer *p = &request_of(s)->client->peer;
+    const struct peer *p = &request_of(s)->peer;
 
     (void)var;
     return p->family == AF_UNIX ? give(v, STR("")) : give_number(s, v, p->port);
@@ -621,7 +621,7 @@ static const struct variable list[] = {
 
 static void peer_of_request(const struct script *s, struct peer *p)
 {
-    *p = request_of(s)->client->peer;
+    *p = request_of(s)->peer;
 }
 
 static bool forwarded_line(const struct script *s, unsigned i, struct str *line)

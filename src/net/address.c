@@ -226,6 +226,21 @@ bool cidr_parse(struct str s, struct cidr *c, bool *stray)
     return true;
 }
 
+void cidr_put(struct out *o, const struct cidr *c)
+{
+    struct peer p = { .family = (uint16_t)c->family };
+    unsigned bits = 0, size = c->family == AF_INET ? 32 : 128;
+
+    memcpy(p.ip, c->ip, sizeof p.ip);
+    peer_put_ip(o, &p);
+    if (c->family == AF_UNIX)
+        return;
+    while (bits < size && c->mask[bits / 8] >> (7 - bits % 8) & 1)
+        bits++;
+    out_char(o, '/');
+    out_uint(o, bits);
+}
+
 bool cidr_contains(const struct cidr *c, const struct peer *p)
 {
     const unsigned char *ip = p->ip;
@@ -236,6 +251,8 @@ bool cidr_contains(const struct cidr *c, const struct peer *p)
         family = AF_INET;
         ip += sizeof mapped_prefix;
     }
+    if (family == AF_UNIX && c->family == AF_UNIX)
+        return true;
     if (family != c->family)
         return false;
     for (unsigned i = 0; i < (family == AF_INET ? 4U : 16U); i++) {

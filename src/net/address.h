@@ -57,6 +57,8 @@ struct cidr {
 /* `stray`: set where bits beyond the mask were set in the text (and cleared in the result). */
 bool cidr_parse(struct str s, struct cidr *c, bool *stray);
 /* IPv4-mapped IPv6 counts as IPv4. */
+/* "10.0.0.0/8", "unix:". */
+void cidr_put(struct out *o, const struct cidr *c);
 bool cidr_contains(const struct cidr *c, const struct peer *p);
 
 #endif

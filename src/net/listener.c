@@ -134,7 +134,7 @@ static void pause_for(enum pause why)
 
 static bool full(void)
 {
-    return connection_count() >= connection_limit() && connection_drain_idle(MAKE_ROOM) == 0;
+    return connection_count() >= connection_limit() && connection_close_idle(MAKE_ROOM) == 0;
 }
 
 static void resume(void)
@@ -188,7 +188,7 @@ static void refuse(struct listener *l, int error)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        closed = connection_drain_idle(MAKE_ROOM);
+        closed = connection_close_idle(MAKE_ROOM);
         log_note(LOG_LEVEL_CRIT, error,
                  "accept() on %.*s failed: no new connections for %u ms, %u idle ones are closed",
                  STR_ARG(l->spec->text), NO_DESCRIPTORS_MS, closed);

@@ -23,6 +23,7 @@ static struct loaded read_and_tell(const struct options *o)
     struct diag d;
 
     diag_init(&d);
+    d.advise = true;
     l = load_read(o, &d);
     diag_print(&d, stderr, isatty(STDERR_FILENO));
     diag_fini(&d);

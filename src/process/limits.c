@@ -61,23 +61,27 @@ static void raise_descriptors(const struct generation *g, unsigned ordinal)
         warn_of_shortfall(needed, now.rlim_cur, ordinal);
 }
 
-static bool set_descriptors(const struct process_conf *conf, const struct generation *g,
+static void set_descriptors(const struct process_conf *conf, const struct generation *g,
                             unsigned ordinal)
 {
     rlim_t wanted = (rlim_t)conf->rlimit_nofile.value;
+
+    if (!conf->rlimit_nofile.set)
+        raise_descriptors(g, ordinal);
+    else if (set_limit(RLIMIT_NOFILE, wanted, wanted))
+        warn_of_shortfall(descriptors_needed(g), wanted, ordinal);
+    else
+        log_note(LOG_LEVEL_ALERT, errno, "setrlimit(RLIMIT_NOFILE, %llu) failed",
+                 (unsigned long long)wanted);
+}
+
+void limits_make_room(unsigned descriptors)
+{
     struct rlimit now;
 
-    if (!conf->rlimit_nofile.set) {
-        raise_descriptors(g, ordinal);
-        return true;
-    }
-    if (set_limit(RLIMIT_NOFILE, wanted, wanted)) {
-        warn_of_shortfall(descriptors_needed(g), wanted, ordinal);
-        return true;
-    }
-    log_note(LOG_LEVEL_ALERT, errno, "setrlimit(RLIMIT_NOFILE, %llu) failed",
-             (unsigned long long)wanted);
-    return getrlimit(RLIMIT_NOFILE, &now) != 0 || now.rlim_max < wanted;
+    if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur < descriptors)
+        set_limit(RLIMIT_NOFILE, now.rlim_max < descriptors ? now.rlim_max : descriptors,
+                  now.rlim_max);
 }
 
 static void set_core_size(const struct process_conf *conf)
@@ -207,9 +211,9 @@ bool limits_enter(const struct process_conf *conf, const struct generation *g, u
     return true;
 }
 
-bool limits_change(const struct process_conf *conf, const struct generation *g, unsigned ordinal)
+void limits_change(const struct generation *g, unsigned ordinal)
 {
-    return set_descriptors(conf, g, ordinal);
+    set_descriptors(process_conf(g), g, ordinal);
 }
 
 static bool same_list(const struct str *a, unsigned a_count, const struct str *b, unsigned b_count)
@@ -234,6 +238,12 @@ static bool same_user(const struct worker_user *a, const struct worker_user *b)
            a->gid == b->gid;
 }
 
+/* A process without rights can lower its limits, and never raise them again. */
+static bool is_raised(const struct rlimit_value *from, const struct rlimit_value *to)
+{
+    return to->set && (!from->set || to->value > from->value);
+}
+
 bool limits_need_new_workers(const struct generation *old_generation,
                              const struct generation *new_generation)
 {
@@ -243,6 +253,7 @@ bool limits_need_new_workers(const struct generation *old_generation,
            !same_list(a->env.items, a->env.count, b->env.items, b->env.count) ||
            !same_list(a->modules.items, a->modules.count, b->modules.items, b->modules.count) ||
            !str_eq(a->working_directory, b->working_directory) || a->priority != b->priority ||
+           is_raised(&a->rlimit_nofile, &b->rlimit_nofile) ||
            a->rlimit_core.set != b->rlimit_core.set ||
            a->rlimit_core.value != b->rlimit_core.value ||
            !str_eq(events_conf(old_generation)->use, events_conf(new_generation)->use);
@@ -277,11 +288,11 @@ static char *variable(struct str line)
 
 void limits_set_environment(const struct process_conf *conf)
 {
-    static char *empty[1];
-    char **list = calloc(conf->env.count + 2, sizeof *list);
+    static char *empty[1], **list;
     unsigned count = 0;
     bool zone = false;
 
+    list = calloc(conf->env.count + 2, sizeof *list);
     if (!list) {
         environ = empty;
         return;

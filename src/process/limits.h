@@ -10,9 +10,10 @@
 /* In a worker that was just forked: everything, and gives up the master's rights for good.  false
  * (logged): the worker cannot run. */
 bool limits_enter(const struct process_conf *conf, const struct generation *g, unsigned ordinal);
-/* In a worker that goes on with a new generation: what can change in a running process.  false: it
- * takes a new process. */
-bool limits_change(const struct process_conf *conf, const struct generation *g, unsigned ordinal);
+/* In a worker that goes on with a new generation: what can change in a running process. */
+void limits_change(const struct generation *g, unsigned ordinal);
+/* For the master: makes sure of that many descriptors, as far as it is allowed. */
+void limits_make_room(unsigned descriptors);
 /* Whether the workers of the one cannot become those of the other. */
 bool limits_need_new_workers(const struct generation *old, const struct generation *new);
 

@@ -16,6 +16,8 @@
 #include "process/sockets.h"
 #include "process/zones.h"
 
+enum { MASTER_DESCRIPTORS = 64 };      /* besides those of two generations and of the workers */
+
 static unsigned last_number;
 
 struct loaded load_read(const struct options *o, struct diag *d)
@@ -70,6 +72,8 @@ static void make_temp_folders(const struct generation *g)
 bool load_open(struct generation *g, unsigned workers, bool retry)
 {
     live_track(g);
+    limits_make_room(MASTER_DESCRIPTORS + 2 * workers +
+                     2 * (g->log_files.count + g->zones.count + g->listens.count * workers));
     live_open_logs(g);
     make_temp_folders(g);
     if (!zones_open(g))

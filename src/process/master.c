@@ -29,7 +29,10 @@
 #include "process/upgrade.h"
 #include "process/zones.h"
 
-enum { KILL_AFTER_MS = 1000 };         /* TERM was not enough */
+enum {
+    KILL_AFTER_MS = 1000,              /* TERM was not enough */
+    SPARE_CHUNKS = 16,
+};
 
 enum phase {
     RUNNING,
@@ -137,6 +140,7 @@ static bool try_reload(void)
         close(bundle);
     load_free(&l);
     diag_fini(&d);
+    chunk_trim(SPARE_CHUNKS);
     return done;
 }
 

@@ -16,6 +16,8 @@ struct group {
     int type;
     unsigned count;                    /* sockets */
     unsigned committed;                /* how many of them the generation in use had */
+    enum tristate ipv6only;            /* as they were opened: cannot be changed */
+    bool multipath;
     struct socket_place *places;
 };
 
@@ -39,6 +41,8 @@ static struct group *add(const struct listen_spec *spec)
         return NULL;
     g->address = spec->address;
     g->type = spec->protocol->type;
+    g->ipv6only = spec->options.ipv6only;
+    g->multipath = spec->options.multipath;
     g->next = groups;
     groups = g;
     return g;
@@ -142,11 +146,22 @@ static const struct listen_spec *spec_of(const struct generation *generation,
     return NULL;
 }
 
+static void warn_of_change(const struct group *g, const struct listen_spec *spec)
+{
+    if (g->ipv6only != spec->options.ipv6only || g->multipath != spec->options.multipath)
+        log_note(LOG_LEVEL_WARN, 0,
+                 "ipv6only and multipath of %.*s cannot change while it is open: take the address "
+                 "out for one reload, or restart",
+                 STR_ARG(spec->text));
+}
+
 void sockets_commit(const struct generation *generation, unsigned workers)
 {
     for (struct group *g = groups; g; g = g->next) {
         const struct listen_spec *spec = spec_of(generation, g);
 
+        if (spec)
+            warn_of_change(g, spec);
         for (unsigned i = 0; spec && i < g->committed; i++)
             listen_open(spec, g->places[i].fd, false);
         shrink(g, spec ? wanted(spec, workers) : 0, true);

@@ -22,6 +22,8 @@
 #include "process/shared.h"
 #include "process/signals.h"
 
+enum { SPARE_CHUNKS = 256 };           /* of those that reading a configuration took */
+
 static struct channel channel;
 static struct incoming incoming;
 static unsigned ordinal;
@@ -76,8 +78,8 @@ static bool take_up(struct generation *g)
 {
     g->number = incoming.number;
     live_track(g);
-    return attach(g) && limits_change(process_conf(g), g, ordinal) &&
-           serving_use(g, incoming.listens.items);
+    limits_change(g, ordinal);
+    return attach(g) && serving_use(g, incoming.listens.items);
 }
 
 static struct str first_mistake(const struct diag *d)
@@ -105,6 +107,7 @@ static void adopt(void)
     if (b.tree)
         tree_free(b.tree);
     diag_fini(&d);
+    chunk_trim(SPARE_CHUNKS);
 }
 
 static void reopen(struct message *m)

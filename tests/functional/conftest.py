@@ -32,7 +32,7 @@ def free_port():
 
 
 class Response:
-    def __init__(self, data):
+    def __init__(self, data, method="GET"):
         head, _, body = data.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         self.raw = data
@@ -41,7 +41,7 @@ class Response:
         self.fields = [tuple(line.split(": ", 1)) if ": " in line else (line.rstrip(":"), "")
                        for line in lines[1:]]
         self.body = body
-        if (self.header("transfer-encoding") or "").lower() == "chunked":
+        if (self.header("transfer-encoding") or "").lower() == "chunked" and method != "HEAD":
             self.body = dechunk(body)
 
     def header(self, name):
@@ -123,7 +123,7 @@ class Server:
             fields["Content-Length"] = str(len(body))
         head = f"{method} {path} HTTP/{version}\r\n" + "".join(
             f"{name}: {value}\r\n" for name, value in fields.items())
-        return Response(self.raw(head.encode("latin-1") + b"\r\n" + body))
+        return Response(self.raw(head.encode("latin-1") + b"\r\n" + body), method)
 
     def log(self):
         path = self.dir / "error.log"
@@ -173,13 +173,13 @@ def write_files(folder, files):
 def weir(tmp_path):
     servers = []
 
-    def start(server="", http=None, main="", files=None, folder=None, master="off"):
+    def start(server="", http=None, main="", files=None, folder=None, master="off", events=""):
         where = folder or tmp_path
         write_files(where, files)
         inside = http if http is not None else f"server {{ listen 127.0.0.1:@PORT@;\n{server}\n}}"
         user = "user root;\n" if os.geteuid() == 0 and "user " not in main else ""
         conf = (f"daemon off;\nmaster_process {master};\npid weir.pid;\n{user}{main}\n"
-                f"events {{ }}\nhttp {{\naccess_log off;\n{inside}\n}}\n")
+                f"events {{ {events} }}\nhttp {{\naccess_log off;\n{inside}\n}}\n")
         s = Server(where, conf)
         servers.append(s)
         s.start()

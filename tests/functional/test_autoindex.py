@@ -96,7 +96,7 @@ def test_no_list(server):
     assert server.get("/off/").status == 403
     assert server.get("/absent/").status == 404
     assert server.get("/file/").status == 404
-    assert server.get("/", method="POST").status == 405
+    assert server.get("/", method="POST").status == 403
     head = server.get("/", method="HEAD")
     assert head.status == 200 and head.body == b""
 

@@ -464,6 +464,38 @@ def test_graceful_quit(two):
     busy.close()
 
 
+def test_stopped_worker_holds_nobody_up(two):
+    stopped, running = children(two.process.pid)
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        for word in ("two", "three", "four"):
+            two.write_conf(re.sub("return 200 .*n", f'return 200 "{word}\\\\n', text(two)))
+            two.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: word.encode() in answer_of_running(two))
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    two.wait_log("configuration 4 is in use")
+    assert children(two.process.pid) == [stopped, running]
+
+
+def answer_of_running(server):
+    """Connections that the stopped worker was woken for wait: the other one takes one in the end."""
+    with server.connect(timeout=1) as s:
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        try:
+            return s.recv(4096)
+        except TimeoutError:
+            return b""
+
+
+def test_ipv6only_cannot_change(weir):
+    s = weir(http="server { listen 127.0.0.1:@PORT@; listen [::1]:@PORT2@ ipv6only=on; }",
+             main=MAIN, master="on")
+    change(s, "ipv6only=on", "ipv6only=off")
+    hup(s, 2)
+    assert "cannot change while it is open" in s.log()
+
+
 def test_one_process(weir):
     s = weir(SERVER, main="error_log error.log notice;\n" + user())
     kept = s.connect()

@@ -1,7 +1,7 @@
 /*
  * fuzz_config: texts of configurations, read, resolved against a few directives and blocks of every
- * kind, and dumped.  A dump is a configuration without mistakes.  `include` is left out: it would read
- * this machine's files.
+ * kind, and dumped.  A dump is a configuration without mistakes.  `include` is left out: it would
+ * read this machine's files.
  */
 #include <assert.h>
 #include <stdint.h>

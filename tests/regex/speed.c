@@ -151,9 +151,9 @@ static void show_ratios(const char *what, double *ratios, unsigned count)
         slower += ratios[i] < 1;
         much_slower += ratios[i] < 0.5;
     }
-    printf("%s: times PCRE2 JIT's speed: least %.2f, a tenth below %.2f, median %.2f; "
-           "slower for %u of %u patterns, by more than 2 times for %u\n", what, ratios[0], ratios[count / 10],
-           ratios[count / 2], slower, count, much_slower);
+    printf("%s: times PCRE2 JIT's speed: least %.2f, a tenth below %.2f, "
+           "median %.2f; slower for %u of %u patterns, by more than 2 times for %u\n", what,
+           ratios[0], ratios[count / 10], ratios[count / 2], slower, count, much_slower);
 }
 
 /* --- a list of locations --- */

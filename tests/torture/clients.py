@@ -113,12 +113,12 @@ class Slow(threading.Thread):
             s.close()
 
 
-def _stream(port, valid, stop, results):
-    """In a process of its own: requests one after the other, kept and new connections by turns."""
+def _stream(port, valid, fresh_every, stop, results):
+    """In a process of its own: requests one after the other, on kept and on new connections."""
     done, failed = 0, []
     kept = connect(port)
     while not stop.is_set():
-        fresh = done % 4 == 0
+        fresh = done % fresh_every == 0
         try:
             s = connect(port) if fresh else kept
             status, body, stays = ask(s, close=fresh)
@@ -134,12 +134,13 @@ def _stream(port, valid, stop, results):
 
 
 class Stream:
-    def __init__(self, port, valid, processes=2):
+    def __init__(self, port, valid, processes=2, fresh_every=4):
         context = multiprocessing.get_context("fork")
         self.stop = context.Event()
         self.results = context.Queue()
         self.processes = [context.Process(target=_stream,
-                                          args=(port, valid, self.stop, self.results), daemon=True)
+                                          args=(port, valid, fresh_every, self.stop, self.results),
+                                          daemon=True)
                           for _ in range(processes)]
         for p in self.processes:
             p.start()

@@ -123,6 +123,38 @@ def test_reload_under_load(server):
         assert all(b <= a * 1.05 for a, b in zip(early, late)), (early, late)
 
 
+@pytest.mark.parametrize("how", ["replaced", "killed", "upgraded"])
+def test_new_workers_under_load(server, how):
+    """Where workers must be new ones, no new connection is lost; of those that are killed, only
+    what they were just serving."""
+    stream = clients.Stream(server.port, VALID, fresh_every=1)
+    tail = Tail(server.dir / "error.log")
+    master = server.process.pid
+    for i in range(max(4, RELOADS // 10)):
+        if how == "replaced":
+            server.write_conf(conf("one").replace("worker_processes", f"env A=x{i};\nworker_processes"))
+            os.kill(master, signal.SIGHUP)
+            tail.wait("is in use")
+        elif how == "killed":
+            server.allow("exited on signal 9")
+            os.kill(clients.children(master)[i % 2], signal.SIGKILL)
+            tail.wait("start worker process")
+        else:
+            os.kill(master, signal.SIGUSR2)
+            tail.wait("configuration 1 is in use")
+            new = int((server.dir / "weir.pid").read_text())
+            os.kill(master, signal.SIGQUIT)
+            tail.wait(f"{master}#{master}: exit")
+            master = new
+        time.sleep(0.05)
+    done, failed = stream.end()
+    if how == "upgraded":
+        os.kill(master, signal.SIGQUIT)
+    print(f"{done} requests, {len(failed)} failed")
+    assert done > 100
+    assert len(failed) <= (2 * RELOADS if how == "killed" else 0), failed[:10]
+
+
 def test_fair_accept(weir):
     """A slow ramp of connections to workers that share a socket."""
     count, workers = 2000, 4

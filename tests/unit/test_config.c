@@ -228,6 +228,22 @@ static void shown_safely(void **state)
     load_fini(&l);
 }
 
+/* What is no UTF-8 is shown somehow. */
+static void junk_is_shown(void **state)
+{
+    struct load l;
+    char *junk[] = { repeated("\xbd", 125, "er {\n} }\n"), repeated("\xbd", 300, " \"x\"y;"),
+                     repeated("\xff", 60, " \"x\"y;\xbd"), repeated("\xbd", 5000, "") };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof junk / sizeof junk[0]; i++) {
+        load_resolve(&l, junk[i]);
+        assert_non_null(strstr(load_show_mistakes(&l), "^"));
+        load_fini(&l);
+        free(junk[i]);
+    }
+}
+
 static void long_lines_are_cut(void **state)
 {
     struct load l;
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(no_text),
         cmocka_unit_test(shown),
         cmocka_unit_test(shown_safely),
+        cmocka_unit_test(junk_is_shown),
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(includes),
         cmocka_unit_test(includes_are_kept_once),

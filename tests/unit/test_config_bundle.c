@@ -9,7 +9,8 @@
 #include "base/os.h"
 #include "config/bundle.h"
 
-static const char text[] = "a b \"c d\" '';\nhttp {\n  server { listen 80; }\n  x;\n}\nlast \xc3\xa9;";
+static const char text[] =
+    "a b \"c d\" '';\nhttp {\n  server { listen 80; }\n  x;\n}\nlast \xc3\xa9;";
 
 static int pack(struct load *l, struct arena *a)
 {
@@ -43,7 +44,8 @@ static void round_trip(void **state)
     assert_true(str_eq(b.files.items[0].content, STR("secret\0and more")));
     assert_true(str_eq(b.files.items[1].content, STR("")));
     assert_int_equal(b.tree->files.count, 1);
-    assert_true(str_eq(b.tree->files.items[0].path, STR("f")) && b.tree->files.items[0].command_line);
+    assert_true(str_eq(b.tree->files.items[0].path, STR("f")));
+    assert_true(b.tree->files.items[0].command_line);
     const struct node *http = tree_find(b.tree->top, STR("http"));
     assert_true(http->block && http->words[0].line == 2 && http->words[0].column == 1);
     assert_true(http->end_line == 5 && http->children->parent == http);

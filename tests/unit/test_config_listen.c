@@ -148,7 +148,8 @@ static void parameters(void **state)
     gives("80 default_server", "0.0.0.0:80 flags=1");
     gives("80 default", "0.0.0.0:80 flags=1");
     gives("80 ssl http2 proxy_protocol", "0.0.0.0:80 flags=22");
-    gives("80 backlog=128 rcvbuf=8k sndbuf=1m", "0.0.0.0:80 backlog=128 rcvbuf=8192 sndbuf=1048576");
+    gives("80 backlog=128 rcvbuf=8k sndbuf=1m",
+          "0.0.0.0:80 backlog=128 rcvbuf=8192 sndbuf=1048576");
     gives("80 fastopen=3 setfib=1", "0.0.0.0:80 fastopen=3 setfib=1");
     gives("80 deferred reuseport bind multipath",
           "0.0.0.0:80 deferred=1 reuseport=1 multipath=1 bind=1");
@@ -190,7 +191,8 @@ static void bad_parameters(void **state)
     refuses("80 deferred=1", "invalid parameter \"deferred=1\"");
     refuses("53 udp so_keepalive=on", "\"so_keepalive\" parameter is incompatible with \"udp\"");
     refuses("53 udp ssl", "\"ssl\" parameter is incompatible with \"udp\"");
-    refuses("443 quic proxy_protocol", "\"proxy_protocol\" parameter is incompatible with \"quic\"");
+    refuses("443 quic proxy_protocol",
+            "\"proxy_protocol\" parameter is incompatible with \"quic\"");
     allowed = LISTEN_DEFAULT;
     refuses("80 ssl", "invalid parameter \"ssl\"");
     allowed = ~0u;
@@ -208,7 +210,8 @@ static void specs(void **state)
     assert_int_equal(l.generation->listens.items[0]->options.backlog, 5);
     load_fini(&l);
     assert_string_equal(load(&l, "listen 80 backlog=5;\nlisten 80 bind;"),
-                        "duplicate listen options for 0.0.0.0:80 (they stand in f:1, too) in f:2\n");
+                        "duplicate listen options for 0.0.0.0:80 (they stand in f:1, too) in "
+                        "f:2\n");
     load_fini(&l);
 }
 

@@ -6,7 +6,7 @@
 #include "config/reference.h"
 #include "config/types.h"
 
-/* ---- a program of a few directives ---------------------------------------------------------------- */
+/* ---- a program of a few directives ----------------------------------------------------------- */
 
 struct outer_conf {
     bool daemon;
@@ -80,10 +80,12 @@ static struct module outer_module = {
     .name = "ngx_core_module", .directives = outer_rows, .conf_size = sizeof(struct outer_conf),
 };
 static struct module inner_module = {
-    .name = "ngx_web_inner_module", .directives = inner_rows, .conf_size = sizeof(struct inner_conf),
+    .name = "ngx_web_inner_module",
+    .directives = inner_rows,
+    .conf_size = sizeof(struct inner_conf),
 };
 
-/* ---- what is printed ------------------------------------------------------------------------------ */
+/* ---- what is printed ------------------------------------------------------------------------- */
 
 static char *printed;
 static size_t printed_size;
@@ -159,7 +161,8 @@ static void help_of_unknown(void **state)
 {
     (void)state;
     assert_false(help("bufer_size"));
-    assert_string_equal(printed, "There is no directive \"bufer_size\". Did you mean: buffer_size?\n");
+    assert_string_equal(printed, "There is no directive \"bufer_size\". Did you mean: "
+                                 "buffer_size?\n");
     assert_false(help("size"));
     assert_string_equal(printed, "There is no directive \"size\". Did you mean: buffer_size?\n");
     assert_false(help("xxxxxxxxx"));
@@ -206,7 +209,7 @@ static void completion(void **state)
     has("_weir_main='daemon\nlevel\nweb\n'");
 }
 
-/* ---- dump ----------------------------------------------------------------------------------------- */
+/* ---- dump ------------------------------------------------------------------------------------ */
 
 static const char configuration[] =
     "level high;\n"

@@ -129,6 +129,8 @@ static const struct directive conf_rows[] = {
       .flags = NOT_INHERITED, .help = "." },
     { "list", ANYWHERE, ARGS_RANGE(1, 3), &type_list, FIELD(struct web_conf, list),
       .initial = "a b", .flags = REPEATS, .help = "." },
+    { "more", ANYWHERE, ARGS(1), &type_list, FIELD(struct web_conf, list), .flags = REPEATS,
+      .help = "." },
     { "free", ANYWHERE, ARGS(0), &type_list, FIELD(struct web_conf, list), .flags = FREE_BLOCK,
       .help = "." },
     { "accepted", ANYWHERE, ARGS(1), &type_accepted, .help = "." },
@@ -253,6 +255,11 @@ static void lists_are_replaced(void **state)
     assert_int_equal(web_of(last_location)->list.count, 3);
     assert_string_equal(web_of(last_server)->list.items[2].data, "u");
     assert_int_equal(web_of(l.generation->main)->list.count, 2);
+    load_fini(&l);
+    /* Two rows may fill one list. */
+    load(&l, "http { more h; server { list s; more t; list u; } }");
+    assert_int_equal(web_of(last_server->parent)->list.count, 1);
+    assert_int_equal(web_of(last_server)->list.count, 3);
     load_fini(&l);
     load(&l, "http { free { x y; z; } }");
     assert_int_equal(l.diag.errors, 0);

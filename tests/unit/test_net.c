@@ -354,7 +354,7 @@ static void test_idle_make_room(void **state)
     listener_stop(l);
     for (unsigned i = 3; i < 6; i++)
         peers[i] = connect_to(fd);
-    assert_int_equal(connection_drain_idle(10), 0);     /* none was said to be idle */
+    assert_int_equal(connection_close_idle(10), 0);     /* none was said to be idle */
     assert_true(listener_start(l));
     turns(5);
     assert_int_equal(accepted, 3);
@@ -557,7 +557,7 @@ static void test_connection_idle(void **state)
     connection_set_idle(c[1], true);
     connection_set_idle(c[3], true);
     connection_set_idle(c[3], false);
-    assert_int_equal(connection_drain_idle(1), 1);
+    assert_int_equal(connection_close_idle(1), 1);
     assert_int_equal(c[2]->watch.fd, -1);
     assert_int_equal(connection_count(), 3);
     assert_non_null(connection_new(&kind, -1, on_client, on_timeout));

@@ -257,39 +257,44 @@ static bool make(struct regex_dfa **d, const struct regex_nfa *nfa, size_t limit
     return *d;
 }
 
-/* Could there be a match?  For a regular pattern: is there one? */
-static bool may_match(struct regex *re, struct str subject, size_t from)
+/* What the automaton says: a match or none, or REGEX_LIMIT if it can't tell. */
+static enum regex_result ask(struct regex *re, struct str subject, size_t from)
 {
     struct regex_dfa_answer answer;
 
     if (!make(&re->dfa, re->nfa, re->cache_limit))
-        return true;
+        return REGEX_LIMIT;
     regex_dfa_run(re->dfa, subject, from, &answer);
-    return answer.best == 0 || answer.perhaps_count > 0;
+    if (answer.best == 0)
+        return REGEX_MATCH;
+    return answer.perhaps_count > 0 ? REGEX_LIMIT : REGEX_NO_MATCH;
 }
 
-static bool may_match_back(struct regex *re, struct str subject)
+/* The same of the one that begins at the end. */
+static enum regex_result ask_back(struct regex *re, struct str subject)
 {
     if (!make(&re->dfa_back, re->nfa_back, re->cache_limit))
-        return true;
-    if (regex_dfa_run_back(re->dfa_back, subject))
-        return true;
-    return re->end_before_newline && subject.len > 0 && subject.data[subject.len - 1] == '\n' &&
-           regex_dfa_run_back(re->dfa_back, str_first(subject, subject.len - 1));
+        return REGEX_LIMIT;
+    bool found = regex_dfa_run_back(re->dfa_back, subject);
+    if (!found && re->end_before_newline && str_ends(subject, STR("\n")))
+        found = regex_dfa_run_back(re->dfa_back, str_first(subject, subject.len - 1));
+    if (!found)
+        return REGEX_NO_MATCH;
+    return re->back_decides ? REGEX_MATCH : REGEX_LIMIT;
 }
 
 /* Matches what takes more steps of backtracking than the small budget allows. */
 static enum regex_result match_slowly(struct regex *re, struct str subject, bool only,
                                       size_t from)
 {
-    if (!may_match(re, subject, from))
-        return REGEX_NO_MATCH;
-    if (only && re->program->regular && re->dfa)
-        return REGEX_MATCH;
-    if (!re->program->regular)
+    enum regex_result result = ask(re, subject, from);
+
+    if (result == REGEX_NO_MATCH || (result == REGEX_MATCH && only))
+        return result;
+    if (re->program->regular && !re->pike)
+        re->pike = regex_pike_new(re->program);
+    if (!re->pike)
         return regex_backtrack(&re->backtrack, re->program, subject, from, re->slots, BUDGET_MAX);
-    if (!re->pike && !(re->pike = regex_pike_new(re->program)))
-        return REGEX_LIMIT;
     return regex_pike_match(re->pike, subject, re->slots) ? REGEX_MATCH : REGEX_NO_MATCH;
 }
 
@@ -303,26 +308,26 @@ static void copy_offsets(const struct regex *re, size_t *offsets, unsigned count
     }
 }
 
-/* What can be said without captures, and quickly; REGEX_LIMIT if it takes more than that. */
+/* What can be said quickly; REGEX_LIMIT if it takes more than that, or captures are wanted of a
+ * match. */
 static enum regex_result match_quickly(struct regex *re, struct str subject, bool only,
                                        size_t *from)
 {
-    bool ask = re->program->regular && (only || re->hard_to_start);
+    bool anchored = re->program->anchor == ANCHOR_START;
+    bool worth = re->program->regular && (only ? !anchored : re->hard_to_start);
+    enum regex_result result = REGEX_LIMIT;
 
+    if (only && re->nfa_back && re->back_decides && (result = ask_back(re, subject)) != REGEX_LIMIT)
+        return result;
     if (!find_start(re, subject, from))
         return REGEX_NO_MATCH;
     if (only && re->prefix.is_all)
         return REGEX_MATCH;
-    if (re->nfa_back && (ask || !re->back_decides)) {
-        if (!may_match_back(re, subject))
-            return REGEX_NO_MATCH;
-        return only && re->back_decides ? REGEX_MATCH : REGEX_LIMIT;
-    }
-    if (!ask)
-        return REGEX_LIMIT;
-    if (!may_match(re, subject, *from))
-        return REGEX_NO_MATCH;
-    return only ? REGEX_MATCH : REGEX_LIMIT;
+    if (re->nfa_back && (worth || anchored))
+        result = ask_back(re, subject);
+    else if (worth)
+        result = ask(re, subject, *from);
+    return result == REGEX_MATCH && !only ? REGEX_LIMIT : result;
 }
 
 enum regex_result regex_match(struct regex *re, struct str subject, size_t *offsets,

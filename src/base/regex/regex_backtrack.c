@@ -53,10 +53,13 @@ static bool grow(struct run *r)
     return true;
 }
 
-static inline void push(struct run *r, const struct regex_inst *inst, size_t from, size_t to)
+/* False, and the run is over, if there is no room. */
+static inline bool push(struct run *r, const struct regex_inst *inst, size_t from, size_t to)
 {
-    if (r->depth < r->scratch->room || grow(r))
-        r->scratch->ways[r->depth++] = (struct regex_way){ inst, from, to };
+    if (r->depth == r->scratch->room && !grow(r))
+        return false;
+    r->scratch->ways[r->depth++] = (struct regex_way){ inst, from, to };
+    return true;
 }
 
 static inline size_t offset_of(const struct run *r, const unsigned char *at)
@@ -106,7 +109,8 @@ static inline const unsigned char *last_exit(const struct run *r, const struct r
     return high;
 }
 
-/* The last place from `high` down to `low` to go on from, or NULL; those before it are for later. */
+/* The last place from `high` down to `low` to go on from, or NULL; those before it are for later.
+ * */
 static const unsigned char *leave_greedy(struct run *r, const struct regex_inst *i,
                                          const unsigned char *low, const unsigned char *high)
 {
@@ -150,10 +154,12 @@ static inline const unsigned char *take_span(struct run *r, const struct regex_i
 
 /* --- groups that are left once --- */
 
-static void begin_group(struct run *r, const struct regex_inst *i, const unsigned char *at)
+static bool begin_group(struct run *r, const struct regex_inst *i, const unsigned char *at)
 {
-    push(r, i, offset_of(r, at), r->mark);
+    if (!push(r, i, offset_of(r, at), r->mark))
+        return false;
     r->mark = r->depth;
+    return true;
 }
 
 /* Sets back what the way changed, if it is one that only says so. */
@@ -265,6 +271,19 @@ static const struct regex_inst *take_group(struct run *r, const struct regex_ins
     return &r->program->code[group.len ? i->next : i->other];
 }
 
+/* The last of a run of OP_SET, if bytes for all of them are there at `at`, or NULL. */
+static inline const struct regex_inst *take_set(const struct run *r, const struct regex_inst *i,
+                                                const unsigned char *at)
+{
+    const struct regex_bytes *set = i->set;
+
+    for (; at < r->end && regex_bytes_has(set, *at); i++, at++) {
+        if (i->number == 0)
+            return i;
+    }
+    return NULL;
+}
+
 /* The last of a run of OP_BYTE, if all of them are there at `at`, or NULL. */
 static inline const struct regex_inst *take_bytes(const struct run *r, const struct regex_inst *i,
                                                   const unsigned char *at)
@@ -370,14 +389,12 @@ static const struct regex_inst *run_seldom(struct run *r, const struct regex_ins
     case OP_BACKREF:
         return take_group(r, i, r->at);
     case OP_ATOMIC:
-        begin_group(r, i, r->at);
-        return next;
+        return begin_group(r, i, r->at) ? next : NULL;
     case OP_CUT:
         cut_group(r);
         return next;
     case OP_LOOK: case OP_LOOK_NOT:
-        begin_group(r, i, r->at);
-        return &r->program->code[i->other];
+        return begin_group(r, i, r->at) ? &r->program->code[i->other] : NULL;
     case OP_LOOK_END:
         return end_look(r);
     default:   /* OP_BACK */
@@ -386,61 +403,62 @@ static const struct regex_inst *run_seldom(struct run *r, const struct regex_ins
     }
 }
 
-/* Is there a match that begins at `at`? */
+/* Is there a match that begins at `at`?  What succeeds goes on with the loop, what fails leaves the
+ * switch and retreats. */
 static bool try_at(struct run *r, const unsigned char *at)
 {
     const struct regex_inst *code = r->program->code, *i = &code[r->program->start], *next;
     const unsigned char *to;
 
     r->depth = r->mark = 0;
-    while (!r->spent) {
-        next = NULL;
+    for (;;) {
         switch ((enum regex_op)i->op) {
         case OP_MATCH:
-            return true;
+            return !r->spent;
         case OP_BYTE:
-            if ((next = take_bytes(r, i, at)) != NULL) {
-                at += next - i + 1;
-                next = &code[next->next];
-            }
-            break;
+            if (!(next = take_bytes(r, i, at)))
+                break;
+            at += next - i + 1;
+            i = &code[next->next];
+            continue;
         case OP_SET:
-            if (at < r->end && regex_bytes_has(i->set, *at)) {
-                at++;
-                next = &code[i->next];
-            }
-            break;
+            if (!(next = take_set(r, i, at)))
+                break;
+            at += next - i + 1;
+            i = &code[next->next];
+            continue;
         case OP_SPAN:
-            if ((to = take_span(r, i, at)) != NULL) {
-                at = to;
-                next = &code[i->next];
-            }
-            break;
+            if (!(to = take_span(r, i, at)))
+                break;
+            at = to;
+            i = &code[i->next];
+            continue;
         case OP_SPLIT:
-            next = choose(r, i, at);
-            break;
+            if (!(next = choose(r, i, at)))
+                break;
+            i = next;
+            continue;
         case OP_SAVE:
             save(r, i->number, i, at);
-            next = &code[i->next];
-            break;
+            i = &code[i->next];
+            continue;
         case OP_ASSERT:
-            if (regex_assert_holds_at((enum regex_assertion)i->assertion, r->start, at, r->end))
-                next = &code[i->next];
-            break;
+            if (!regex_assert_holds_at((enum regex_assertion)i->assertion, r->start, at, r->end))
+                break;
+            i = &code[i->next];
+            continue;
         default:
             r->at = at;
-            next = run_seldom(r, i);
+            if (!(next = run_seldom(r, i)))
+                break;
             at = r->at;
-            break;
+            i = next;
+            continue;
         }
-        if (!next) {
-            if (!(next = retreat(r)))
-                return false;
-            at = r->at;
-        }
-        i = next;
+        if (!(i = retreat(r)))
+            return false;
+        at = r->at;
     }
-    return false;
 }
 
 /* The first place from `at` on where a match may begin, or NULL. */

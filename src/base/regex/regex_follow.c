@@ -252,8 +252,8 @@ void regex_follow(struct regex_program *p, struct arena *a)
 
     for (uint32_t pc = 0; pc < p->count; pc++) {
         struct regex_inst *i = &p->code[pc];
-        if (i->op == OP_BYTE)
-            i->number = i->next == pc + 1 && p->code[pc + 1].op == OP_BYTE;
+        if (i->op == OP_BYTE || i->op == OP_SET)
+            i->number = i->next == pc + 1 && i[1].op == i->op && i[1].set == i->set;
         if (i->op == OP_SPAN)
             follow_span(p, a, i);
         if (i->op == OP_SPLIT) {

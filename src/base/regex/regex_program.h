@@ -11,8 +11,8 @@
 
 enum regex_op {
     OP_MATCH,
-    OP_BYTE,        /* takes `byte`; `number` is 1 if the next in the array follows, an OP_BYTE too */
-    OP_SET,         /* takes a byte of `set` */
+    OP_BYTE,        /* takes `byte`; `number` is 1 if `next` is one too, right after this one */
+    OP_SET,         /* takes a byte of `set`; `number` is 1 if `next` is alike, right after this */
     OP_SPAN,        /* takes any number of bytes of `set`, then `next`; `greed` says how many */
     OP_SPLIT,       /* `next`, and if that fails `other` */
     OP_SAVE,        /* notes the place in slot `number` */

@@ -41,7 +41,7 @@ static bool enabled(void *const *conf)
 
 static int run(struct request *r)
 {
-    switch (access_rules_check(&conf_of(r->conf)->rules, &r->client->peer)) {
+    switch (access_rules_check(&conf_of(r->conf)->rules, &r->peer)) {
     case ACCESS_UNDECIDED:
         return STEP_NEXT;
     case ACCESS_ALLOWED:

@@ -40,6 +40,7 @@ static unsigned take_path(struct request *r, struct str target)
     char *space = arena_try_alloc(&r->arena, target.len);
 
     r->unparsed_uri = target;
+    r->uri = STR("");                         /* until it is known to be a path */
     if (!space)
         return STATUS_SERVICE_UNAVAILABLE;
     if (!v1_parse_path(target, server_conf(r->conf)->merge_slashes, space, &path)) {

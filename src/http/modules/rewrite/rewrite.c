@@ -2,10 +2,10 @@
  * rewrite: the rows of ngx_http_rewrite_module, and the lines that are one step each.  `rewrite` is in
  * rewrite_rule.c, `if` in rewrite_if.c, and what runs them in rewrite_run.c.
  */
-#include "http/modules/rewrite.h"
+#include "http/modules/rewrite/rewrite.h"
 
 #include "config/types.h"
-#include "http/modules/rewrite_program.h"
+#include "http/modules/rewrite/rewrite_program.h"
 #include "http/request.h"
 
 bool rewrite_is_url(struct str s)

@@ -3,7 +3,7 @@
  */
 #include "config/types.h"
 #include "http/escape.h"
-#include "http/modules/rewrite_program.h"
+#include "http/modules/rewrite/rewrite_program.h"
 #include "http/request.h"
 #include "http/response.h"
 

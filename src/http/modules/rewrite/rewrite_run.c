@@ -5,7 +5,7 @@
 #include "http/escape.h"
 #include "http/http.h"
 #include "http/mime.h"
-#include "http/modules/rewrite_program.h"
+#include "http/modules/rewrite/rewrite_program.h"
 #include "http/request.h"
 #include "http/response.h"
 

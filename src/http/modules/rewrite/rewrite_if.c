@@ -6,7 +6,7 @@
 #include "http/core.h"
 #include "http/files.h"
 #include "http/http.h"
-#include "http/modules/rewrite_program.h"
+#include "http/modules/rewrite/rewrite_program.h"
 #include "http/request.h"
 
 /* ---- the condition's words ---- */
@@ -208,8 +208,8 @@ static void warn_of_lost_lines(struct setting *s)
 
     for (const char *const *name = lost; *name; name++) {
         if (tree_find(s->block->node->children, str_of(*name)))
-            setting_warn(s, 0, "the location's \"%s\" does not count for requests that this \"if\" "
-                         "holds for", *name);
+            setting_advise(s, 0, "the location's \"%s\" does not count for requests that this "
+                           "\"if\" holds for", *name);
     }
 }
 
@@ -229,8 +229,9 @@ static void warn_of_lost_blocks(struct setting *s, const struct rewrite_step *st
         if (i->op != REWRITE_OP_if || !i->branch.program || !i->branch.settings ||
             leaves(i->branch.program) || exclude_each_other(&i->branch.test, &step->branch.test))
             continue;
-        setting_warn(s, 0, "where this \"if\" holds, what the \"if\" in line %u sets does not count: "
-                     "only the last one does", i->node->words[0].line);
+        setting_advise(s, 0, "where this \"if\" holds, what the \"if\" in line %u sets does not "
+                       "count: only the last one does", i->node->words[0].line);
+        return;
     }
 }
 

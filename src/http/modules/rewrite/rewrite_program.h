@@ -6,7 +6,7 @@
 #define HTTP_MODULES_REWRITE_PROGRAM_H
 
 #include "http/location.h"
-#include "http/modules/rewrite.h"
+#include "http/modules/rewrite/rewrite.h"
 #include "script/pattern.h"
 #include "script/template.h"
 

@@ -1,0 +1,250 @@
+"""Every time limit of a client's connection, and the pace of responses."""
+import socket
+import time
+
+import pytest
+
+from http1 import Connection, elapsed
+
+HOST = "Host: localhost\r\n"
+FILES = {"html/a.txt": "A", "html/big.bin": b"\0" * (32 << 20), "html/some.bin": b"s" * 40000}
+
+
+def conf(weir, text):
+    return weir("root html; location = /b { return 200 bee; }\n" + text,
+                main="error_log error.log info;", files=FILES)
+
+
+def stuck(server, path="/big.bin"):
+    """A client that asks for more than it takes."""
+    c = Connection(server)
+    c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    return c.send(f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
+
+
+def test_nothing_sent(weir):
+    s = conf(weir, "client_header_timeout 300ms;")
+    with Connection(s) as c:
+        assert 0.25 < elapsed(lambda: c.closed()) < 2
+
+
+def test_head_unfinished(weir):
+    s = weir(http="log_format f '$status'; access_log access.log f; client_header_timeout 300ms;"
+                  "server { listen 127.0.0.1:@PORT@; }", main="error_log error.log info;")
+    with Connection(s) as c:
+        c.send("GET / HTTP/1.1\r\n")
+        assert 0.25 < elapsed(lambda: c.closed()) < 2
+    s.wait_log("client timed out while sending a request's head")
+    assert (s.dir / "access.log").read_text() == "408\n"
+
+
+def test_head_in_drops(weir):
+    """The whole head is bounded, not the pause between its bytes."""
+    s = conf(weir, "client_header_timeout 500ms;")
+    with Connection(s) as c:
+        start = time.monotonic()
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(100):
+                c.send("X")
+                time.sleep(0.05)
+        assert time.monotonic() - start < 2
+
+
+def test_head_timeout_does_not_count_for_the_request(weir):
+    s = conf(weir, "client_header_timeout 300ms; location = /some.bin { limit_rate 20k; }")
+    assert len(s.get("/some.bin").body) == 40000
+
+
+def test_keepalive_timeout(weir):
+    s = conf(weir, "keepalive_timeout 300ms;")
+    with Connection(s) as c:
+        response = c.get("/a.txt")
+        assert response.header("connection") == "keep-alive" and not response.header("keep-alive")
+        assert 0.25 < elapsed(lambda: c.closed()) < 2
+
+
+def test_keepalive_timeout_header(weir):
+    s = conf(weir, "keepalive_timeout 65s 30s;")
+    with Connection(s) as c:
+        assert c.get("/a.txt").header("keep-alive") == "timeout=30"
+
+
+def test_keepalive_timeout_zero(weir):
+    s = conf(weir, "keepalive_timeout 0;")
+    with Connection(s) as c:
+        assert c.get("/a.txt").header("connection") == "close"
+        assert c.closed()
+
+
+def test_keepalive_requests(weir):
+    s = conf(weir, "keepalive_requests 3;")
+    with Connection(s) as c:
+        assert [c.get("/a.txt").header("connection") for _ in range(3)] == [
+            "keep-alive", "keep-alive", "close"]
+        assert c.closed()
+
+
+def test_keepalive_time(weir):
+    s = conf(weir, "keepalive_time 300ms;")
+    with Connection(s) as c:
+        assert c.get("/a.txt").header("connection") == "keep-alive"
+        time.sleep(0.4)
+        assert c.get("/a.txt").header("connection") == "close"
+
+
+def test_keepalive_min_timeout(weir):
+    s = conf(weir, "keepalive_min_timeout 700ms;")
+    with Connection(s) as c, Connection(s) as d:
+        c.get("/a.txt")
+        d.get("/a.txt")
+        s.process.send_signal(3)               # SIGQUIT
+        time.sleep(0.2)
+        response = d.get("/a.txt")
+        assert (response.body, response.header("connection")) == (b"A", "close")
+        assert 0.1 < elapsed(lambda: c.closed()) < 2
+
+
+def test_idle_ones_make_room(weir):
+    s = weir("keepalive_timeout 60s; location / { return 200 x; }",
+             main="worker_rlimit_nofile 1024;", events="worker_connections 32;")
+    s.allow("worker_connections are not enough")
+    clients = [Connection(s) for _ in range(16)]
+    for c in clients:
+        c.get()
+    for _ in range(100):
+        with Connection(s) as c:
+            assert c.get().body == b"x"
+    more = [Connection(s) for _ in range(40)]
+    for c in more[-4:]:
+        assert c.get().body == b"x"
+
+
+def test_send_timeout(weir):
+    s = conf(weir, "send_timeout 300ms;")
+    with stuck(s) as c:
+        time.sleep(1)
+        s.wait_log("client timed out while the response was sent")
+        assert len(c.rest()) < 32 << 20
+
+
+def test_send_timeout_is_not_put_off_by_sending(weir):
+    s = conf(weir, "send_timeout 500ms; client_max_body_size 0;")
+    with stuck(s) as c:
+        for _ in range(30):
+            time.sleep(0.05)
+            try:
+                c.send("GET /a.txt HTTP/1.1\r\n")
+            except OSError:
+                break
+        assert "client timed out while the response was sent" in s.log()
+
+
+def test_send_timeout_counts_from_the_last_byte_taken(weir):
+    s = conf(weir, "send_timeout 600ms; limit_rate 8m;")
+    with Connection(s, 20) as c:
+        c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        c.send(f"GET /big.bin HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n")
+        total = 0
+        while True:
+            piece = c.socket.recv(1 << 20)
+            if not piece:
+                break
+            total += len(piece)
+            time.sleep(0.002)
+    assert total > 32 << 20
+
+
+@pytest.mark.parametrize("on, end", [("on", "reset"), ("off", "closed")])
+def test_reset_timedout_connection(weir, on, end):
+    s = conf(weir, f"send_timeout 300ms; client_header_timeout 300ms; reset_timedout_connection {on};"
+                   "keepalive_timeout 300ms; location = /444 { return 444; }")
+    with stuck(s) as c:
+        s.wait_log("client timed out while the response was sent")
+        assert c.reset() == (on == "on")
+    with Connection(s) as c:
+        c.send("GET /")
+        assert getattr(c, end)()
+    with Connection(s) as c:
+        c.send(f"GET /444 HTTP/1.1\r\n{HOST}\r\n")
+        assert getattr(c, end)()
+    with Connection(s) as c:                   # idle ones are closed in peace
+        c.get("/a.txt")
+        assert c.closed()
+
+
+def test_lingering_timeout_after_the_response(weir):
+    """The rest of a body is awaited so long, and then the connection is closed."""
+    s = conf(weir, "lingering_timeout 300ms;")
+    with Connection(s) as c:
+        c.send(f"POST /b HTTP/1.1\r\n{HOST}Content-Length: 1000\r\n\r\nxxx")
+        assert c.read().body == b"bee"
+        assert 0.25 < elapsed(lambda: c.closed()) < 2
+
+
+def test_lingering_time_after_the_response(weir):
+    s = conf(weir, "lingering_timeout 5s; lingering_time 500ms;")
+    with Connection(s) as c:
+        c.send(f"POST /b HTTP/1.1\r\n{HOST}Content-Length: 1000\r\n\r\n")
+        assert c.read().body == b"bee"
+        start = time.monotonic()
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(100):
+                c.send("x")
+                time.sleep(0.05)
+        assert 0.4 < time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("times, low, high", [
+    ("lingering_timeout 300ms; lingering_time 5s;", 0.2, 2),
+    ("lingering_timeout 5s; lingering_time 300ms;", 0.2, 2),
+])
+def test_lingering_close_ends(weir, times, low, high):
+    """The server has shut its side; a client that neither sends nor closes is dropped in time."""
+    s = conf(weir, times)
+    with Connection(s) as c:
+        c.send("GET / HTTP/1.1\r\nbad\r\n\r\n")
+        assert b" 400 " in c.rest()
+        start = time.monotonic()
+        while time.monotonic() - start < 4:
+            try:
+                c.send("x")
+                c.socket.send(b"x")
+            except OSError:
+                break
+            time.sleep(0.6)
+        assert low < time.monotonic() - start < high + 1
+
+
+def test_lingering_close_always(weir):
+    s = conf(weir, "lingering_close always; lingering_timeout 1s;")
+    with Connection(s) as c:
+        c.get("/a.txt", "Connection: close\r\n")
+        assert c.closed()
+        c.send("x")                            # is read away: no reset
+        time.sleep(0.1)
+        c.send("y")
+
+
+# ---- pace ----
+
+def test_limit_rate(weir):
+    s = conf(weir, "location = /some.bin { limit_rate 20k; }")
+    assert 0.6 < elapsed(lambda: s.get("/some.bin")) < 3
+
+
+def test_limit_rate_after(weir):
+    s = conf(weir, "location = /some.bin { limit_rate 1k; limit_rate_after 100k; }")
+    assert elapsed(lambda: s.get("/some.bin")) < 0.5
+
+
+def test_limit_rate_of_a_variable(weir):
+    s = conf(weir, "location = /some.bin { limit_rate $arg_rate; }")
+    assert elapsed(lambda: s.get("/some.bin")) < 0.5
+    assert 0.6 < elapsed(lambda: s.get("/some.bin?rate=20k")) < 3
+
+
+def test_limit_rate_keeps_the_connection(weir):
+    s = conf(weir, "location = /some.bin { limit_rate 30k; }")
+    with Connection(s) as c:
+        for _ in range(2):
+            assert c.get("/some.bin").body == FILES["html/some.bin"]
