@@ -239,7 +239,7 @@ static void warn(struct syslog *s, int error)
     if (s->warned_ms && clock_ms() - s->warned_ms < WARN_EVERY)
         return;
     s->warned_ms = clock_ms();
-    log_note(LOG_LEVEL_ALERT, error, "syslog server \"%.*s\" can not be reached, messages are lost",
+    log_note(LOG_LEVEL_ERROR, error, "syslog server \"%.*s\" can not be reached, messages are lost",
              STR_ARG(s->server));
 }
 

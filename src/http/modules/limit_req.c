@@ -283,8 +283,8 @@ static void tell(struct request *r, const struct limit_req_conf *c, bool rejecte
 {
     enum log_level level = (enum log_level)c->log_level + (rejected ? 0 : 1);
 
-    request_log(r, level, 0, "%s requests%s, excess: %lld.%03lld by zone \"%.*s\"",
-                rejected ? "limiting" : "delaying", c->dry_run ? ", dry run" : "",
+    request_log(r, level, 0, "%s%s, excess: %lld.%03lld by zone \"%.*s\"",
+                rejected ? "limiting requests" : "delaying request", c->dry_run ? ", dry run" : "",
                 (long long)(excess / 1000), (long long)(excess % 1000), STR_ARG(l->zone->name));
 }
 
