@@ -8,14 +8,20 @@
 #include "config/thread_pools.h"
 #include "http/core.h"
 #include "http/modules/access.h"
+#include "http/modules/access_log.h"
 #include "http/modules/add_header.h"
+#include "http/modules/auth_basic.h"
+#include "http/modules/auth_request.h"
 #include "http/modules/autoindex.h"
+#include "http/modules/empty_gif.h"
 #include "http/modules/index.h"
 #include "http/modules/limit_conn.h"
 #include "http/modules/limit_req.h"
 #include "http/modules/realip.h"
-#include "http/modules/access_log.h"
+#include "http/modules/referer.h"
 #include "http/modules/rewrite/rewrite.h"
+#include "http/modules/secure_link.h"
+#include "http/modules/stub_status.h"
 #include "http/modules/try_files.h"
 #include "http/proxy/proxy_conf.h"
 #include "modules_enabled.h"
@@ -42,7 +48,13 @@ struct module *const weir_modules[] = {
     IF_MODULE_limit_conn(&http_limit_conn_module,)
     IF_MODULE_limit_req(&http_limit_req_module,)
     IF_MODULE_access(&http_access_module,)
+    IF_MODULE_auth_basic(&http_auth_basic_module,)
+    IF_MODULE_auth_request(&http_auth_request_module,)
     &http_headers_module,
+    IF_MODULE_empty_gif(&http_empty_gif_module,)
+    IF_MODULE_referer(&http_referer_module,)
+    IF_MODULE_secure_link(&http_secure_link_module,)
+    IF_MODULE_stub_status(&http_stub_status_module,)
     &http_log_module,
     &http_proxy_module,
     NULL,

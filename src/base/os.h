@@ -60,6 +60,8 @@ void os_entropy(void *space, size_t size);
 extern const int os_search_mode;
 /* Reads past the page cache, from and to aligned places. */
 bool os_direct_reads(int fd);
+/* A hint: the file will be read from its start to its end. */
+void os_read_in_order(int fd);
 
 /* ---- options of listening sockets: false with ENOPROTOOPT where the system lacks one ---- */
 
@@ -73,6 +75,11 @@ bool os_set_fib(int fd, int fib);
 bool os_set_accept_filter(int fd, const char *name);
 /* The protocol of socket(2) for multipath TCP; -1: none. */
 extern const int os_multipath_protocol;
+
+/* ---- passwords ---- */
+
+/* crypt(3), safe in any thread; false: the form of `salt` is not one that the system knows. */
+bool os_crypt(const char *key, const char *salt, char *made, size_t size);
 
 /* ---- processes ---- */
 

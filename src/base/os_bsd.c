@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,17 @@ bool os_direct_reads(int fd)
 #endif
 }
 
+void os_read_in_order(int fd)
+{
+#ifdef POSIX_FADV_SEQUENTIAL
+    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+#elif defined F_RDAHEAD
+    fcntl(fd, F_RDAHEAD, 1);
+#else
+    (void)fd;
+#endif
+}
+
 /* ---- options of listening sockets ---- */
 
 static bool no_such_option(void)
@@ -257,6 +269,23 @@ bool os_set_accept_filter(int fd, const char *name)
 #endif
 
 const int os_multipath_protocol = -1;
+
+/* ---- passwords ---- */
+
+/* crypt() has one answer for the whole process: one thread at a time. */
+bool os_crypt(const char *key, const char *salt, char *made, size_t size)
+{
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+    bool good;
+
+    pthread_mutex_lock(&one);
+    const char *text = crypt(key, salt);
+    good = text && text[0] != '*' && strlen(text) < size;
+    if (good)
+        memcpy(made, text, strlen(text) + 1);
+    pthread_mutex_unlock(&one);
+    return good;
+}
 
 /* ---- processes ---- */
 

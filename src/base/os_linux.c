@@ -4,8 +4,13 @@
 #define _GNU_SOURCE
 #include "base/os.h"
 
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#ifdef CRYPT_HEADER
+#include CRYPT_HEADER
+#endif
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -131,6 +136,11 @@ bool os_direct_reads(int fd)
     return set_flag(fd, F_GETFL, F_SETFL, O_DIRECT, true);
 }
 
+void os_read_in_order(int fd)
+{
+    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
 /* ---- options of listening sockets ---- */
 
 static bool set_int(int fd, int level, int option, int value)
@@ -174,6 +184,28 @@ bool os_set_accept_filter(int fd, const char *name)
 }
 
 const int os_multipath_protocol = 262; /* IPPROTO_MPTCP, which older headers lack */
+
+/* ---- passwords ---- */
+
+#if HAVE_CRYPT
+bool os_crypt(const char *key, const char *salt, char *made, size_t size)
+{
+    struct crypt_data *data = calloc(1, sizeof *data);
+    const char *text = data ? crypt_r(key, salt, data) : NULL;
+    bool good = text && text[0] != '*' && strlen(text) < size;
+
+    if (good)
+        memcpy(made, text, strlen(text) + 1);
+    free(data);
+    return good;
+}
+#else
+bool os_crypt(const char *key, const char *salt, char *made, size_t size)
+{
+    (void)key, (void)salt, (void)made, (void)size;
+    return false;
+}
+#endif
 
 /* ---- processes ---- */
 

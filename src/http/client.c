@@ -22,7 +22,10 @@
 #include "net/proxy_protocol.h"
 
 /* How many requests and reads a client may have in one turn before others get theirs. */
-enum { MAX_STEPS = 64 };
+enum {
+    MAX_STEPS = 64,
+    FIRST_REQUEST_MS = 1000,   /* of grace for a fresh client when the process ends */
+};
 
 #define EDGE(state) (1u << (state))
 
@@ -278,9 +281,11 @@ static void client_drain(struct connection *connection)
     struct client *c = (struct client *)connection;
 
     c->drain = true;
-    if (c->state != CLIENT_IDLE || c->requests == 0 || has_input(c))
+    if (c->state != CLIENT_IDLE || has_input(c))
         return;                                /* a request is on its way */
-    if (clock_ms() < c->bound_ms)              /* keepalive_min_timeout */
+    if (c->requests == 0)                      /* and here it may be */
+        timer_set(&connection->timer, FIRST_REQUEST_MS);
+    else if (clock_ms() < c->bound_ms)         /* keepalive_min_timeout */
         timer_set(&connection->timer, c->bound_ms - clock_ms());
     else
         client_close(c);
@@ -327,8 +332,9 @@ void client_accept(struct listener *l, int fd, const struct address *peer)
 
 void client_now_idle(struct client *c)
 {
-    if (!c->idle)
-        connection_set_idle(&c->connection, true);
+    if (c->idle || clock_ms() < c->bound_ms)   /* keepalive_min_timeout */
+        return;
+    connection_set_idle(&c->connection, true);
     c->idle = true;
 }
 

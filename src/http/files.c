@@ -219,7 +219,8 @@ static size_t checked_from(struct request *r, struct str path)
 static struct search search_of(struct request *r, struct str path, bool look)
 {
     const struct core_conf *conf = core_conf(r->conf);
-    struct search s = { .path = path, .how = { .directio = conf->directio } };
+    struct search s = { .path = path, .how = { .directio = conf->directio,
+                                                   .read_ahead = conf->read_ahead } };
 
     s.how.symlinks = conf->disable_symlinks.mode;
     if (s.how.symlinks != SYMLINKS_FOLLOW)

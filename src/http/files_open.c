@@ -179,6 +179,8 @@ void file_load(struct file_entry *e, struct str path, const struct file_how *how
         f->directio = os_direct_reads(f->fd);
     else if (how->whole && f->size <= FILES_WHOLE)
         keep_bytes(e);
+    else if (how->read_ahead && (uint64_t)f->size >= how->read_ahead)
+        os_read_in_order(f->fd);
 }
 
 static bool same_time(struct timespec a, struct timespec b)

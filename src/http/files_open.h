@@ -16,6 +16,7 @@ struct file_how {
     bool whole;                        /* a small file's bytes are read at once */
     size_t from;                       /* bytes of the path in which symbolic links are not looked for */
     int64_t directio;                  /* -1: off */
+    size_t read_ahead;                 /* 0: off */
 };
 
 /* A file that was looked for.  Those that live on the heap are counted; the others are in the arena of

@@ -12,7 +12,7 @@
 #include "http/files_open.h"
 #include "http/request.h"
 
-enum { DIRECT_ALIGNMENT = 4096 };      /* of memory and offsets; more than any disk's sector */
+enum { LEAST_ALIGNMENT = 4096 };       /* of direct reads, memory and offsets */
 
 /* A piece of a file being read, perhaps in a thread: then it may outlive the request, and holds the
  * file itself. */
@@ -24,6 +24,7 @@ struct piece {
     size_t len;                        /* bytes that are wanted */
     size_t slack;                      /* bytes in front of them: direct reads want all aligned */
     size_t room;                       /* of `data` */
+    size_t alignment;                  /* of direct reads: a power of two */
     ssize_t got;                       /* -1: error */
     int error;
     bool reading, done;
@@ -122,7 +123,7 @@ static void piece_work(struct task *t)
     size_t want = p->slack + p->len;
 
     if (p->file->directio)
-        want = (want + DIRECT_ALIGNMENT - 1) / DIRECT_ALIGNMENT * DIRECT_ALIGNMENT;
+        want = (want + p->alignment - 1) & ~(p->alignment - 1);
     do {
         p->got = pread(p->file->fd, p->data, want, p->offset - (off_t)p->slack);
         p->error = errno;
@@ -147,18 +148,22 @@ static void piece_done(struct task *t)
 
 static struct piece *piece_new(struct file_source *f)
 {
-    const struct bufs *bufs = &core_conf(f->source.request->conf)->output_buffers;
+    const struct core_conf *conf = core_conf(f->source.request->conf);
     struct piece *p = calloc(1, sizeof *p);
-    size_t room = bufs->size * bufs->count;
+    size_t room = conf->output_buffers.size * conf->output_buffers.count;
+    size_t alignment = LEAST_ALIGNMENT;
     void *data = NULL;
 
-    if (room < 2 * DIRECT_ALIGNMENT)
-        room = 2 * DIRECT_ALIGNMENT;
-    room = (room + DIRECT_ALIGNMENT - 1) / DIRECT_ALIGNMENT * DIRECT_ALIGNMENT;
-    if (!p || posix_memalign(&data, DIRECT_ALIGNMENT, room) != 0) {
+    while (f->file->directio && alignment < conf->directio_alignment)
+        alignment *= 2;
+    room = (room + alignment - 1) & ~(alignment - 1);
+    if (room < 2 * alignment)
+        room = 2 * alignment;
+    if (!p || posix_memalign(&data, alignment, room) != 0) {
         free(p);
         return NULL;
     }
+    p->alignment = alignment;
     p->task = (struct task){ piece_work, piece_done, { NULL, NULL } };
     list_init(&p->task.link);
     p->request = f->source.request;
@@ -174,7 +179,7 @@ static enum pull piece_read(struct file_source *f, size_t budget)
     struct piece *p = f->piece;
 
     p->offset = f->at;
-    p->slack = p->file->directio ? (size_t)(f->at % DIRECT_ALIGNMENT) : 0;
+    p->slack = p->file->directio ? (size_t)f->at & (p->alignment - 1) : 0;
     p->len = next_size(f, budget);
     if (p->len > p->room - p->slack)
         p->len = p->room - p->slack;

@@ -15,6 +15,7 @@
 #include "http/pipeline.h"
 #include "http/request.h"
 #include "http/modules/log_file.h"
+#include "http/modules/password_file.h"
 #include "http/variables.h"
 #include "script/pattern.h"
 
@@ -368,4 +369,5 @@ void http_worker_fini(void)
 {
     files_worker_fini();
     log_cache_close_all();
+    password_file_forget_all();
 }

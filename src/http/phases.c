@@ -7,6 +7,8 @@
 #include "http/core.h"
 #include "http/request.h"
 #include "http/modules/access.h"
+#include "http/modules/auth_basic.h"
+#include "http/modules/auth_request.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/index.h"
 #include "http/modules/realip.h"
@@ -90,6 +92,8 @@ static const struct http_step *const steps[] = {
     IF_MODULE_limit_conn(&limit_conn_step,)
     IF_MODULE_limit_req(&limit_req_step,)
     IF_MODULE_access(&access_step,)
+    IF_MODULE_auth_basic(&auth_basic_step,)
+    IF_MODULE_auth_request(&auth_request_step,)
     &satisfy_step,
     &try_files_step,
     &handler_step,

@@ -34,6 +34,15 @@ static inline struct str value_str(const struct value *v)
     return (struct str){ v->data, v->len };
 }
 
+/* For getters: the value, which is NOT_FOUND where text.data is NULL.  Gives true. */
+static inline bool value_give(struct value *v, struct str text)
+{
+    v->data = text.data ? text.data : "";
+    v->len = (uint32_t)text.len;
+    v->state = text.data ? VALUE_FOUND : VALUE_NOT_FOUND;
+    return true;
+}
+
 struct script;
 struct variable;
 

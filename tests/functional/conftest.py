@@ -6,7 +6,7 @@
 
 weir() takes the inside of a server block (or, with http=, all inside of http) and writes the
 configuration into the test's own folder.  @PORT@, @PORT2@... and @DIR@ are put in.  Binary:
-$WEIR_BINARY, else build/weir.
+$WEIR, else build/weir.
 """
 import os
 import pathlib
@@ -19,7 +19,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("WEIR_BINARY", str(ROOT / "build" / "weir"))
+BINARY = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
 START_SECONDS = 20
 STOP_SECONDS = 5
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")

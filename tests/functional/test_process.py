@@ -738,11 +738,10 @@ def test_serve_refuses():
 def ten(weir):
     """A worker that takes ten connections."""
     s = weir(SERVER + " location /big { root html; }", files={"html/x": ""},
-             main="error_log error.log notice;\n" + user(), master="on")
+             main="error_log error.log notice;\n" + user(), master="on",
+             events="worker_connections 10;")
     with open(s.dir / "html" / "big", "wb") as f:
         f.truncate(100 << 20)
-    change(s, "events { }", "events { worker_connections 10; }")
-    hup(s, 2)
     return s
 
 
@@ -779,8 +778,9 @@ def test_busy_connections_do_not(ten):
 
 @pytest.mark.parametrize("method", ["epoll", "poll", "select"])
 def test_use(weir, method):
-    s = weir(SERVER, main=MAIN, master="on")
-    change(s, "events { }", f"events {{ use {method}; multi_accept on; }}")
+    s = weir(SERVER, main=MAIN, master="on", events="multi_accept off;")
+    s.wait_log("configuration 1 is in use")
+    change(s, "multi_accept off;", f"use {method}; multi_accept on;")
     before = children(s.process.pid)
     hup(s, 2)
     wait_until(lambda: not set(before) & set(children(s.process.pid)))

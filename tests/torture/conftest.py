@@ -4,7 +4,7 @@ import os
 import pathlib
 
 if "WEIR" in os.environ:
-    os.environ.setdefault("WEIR_BINARY", os.environ["WEIR"])
+    os.environ.setdefault("WEIR", os.environ["WEIR"])
 _path = pathlib.Path(__file__).resolve().parents[1] / "functional" / "conftest.py"
 _spec = importlib.util.spec_from_file_location("functional_conftest", _path)
 functional = importlib.util.module_from_spec(_spec)

@@ -14,6 +14,7 @@
 enum {
     HEAD_SPACE = 65536,            /* the largest head of a response */
     TURN_BYTES = 2 << 20,          /* sent to one client before others get their turn */
+    PAUSE_MS = 100,                /* of limit_rate, at least: not a call for every few bytes */
 };
 
 static char head_space[HEAD_SPACE];
@@ -274,8 +275,9 @@ static void queue_body(struct request *r, struct v1 *v)
         queue_memory(v, "\r\n", 2);
 }
 
-/* Bytes that limit_rate allows now; 0: none, and v->resume_ms says when. */
-static size_t allowance(struct request *r, struct v1 *v)
+/* Bytes that may be pulled now; 0: none, and v->resume_ms says when.  What limit_rate has earned grows with
+ * the time, from a second's worth at the start. */
+static size_t allowance(const struct request *r, struct v1 *v)
 {
     size_t max = core_conf(r->conf)->sendfile_max_chunk;
 
@@ -284,11 +286,11 @@ static size_t allowance(struct request *r, struct v1 *v)
     v->resume_ms = 0;
     if (r->limit_rate == 0)
         return max;
-    uint64_t body = r->sent > r->head_bytes ? r->sent - r->head_bytes : 0;
-    uint64_t earned = r->limit_rate_after +
-                      r->limit_rate * (uint64_t)(clock_seconds() - r->start_seconds + 1);
+    uint64_t body = r->sent > r->head_bytes ? r->sent - r->head_bytes : 0, ms = clock_ms();
+    uint64_t earned = r->limit_rate_after + r->limit_rate / 1000 * (ms - r->start_ms + 1000) +
+                      r->limit_rate % 1000 * (ms - r->start_ms + 1000) / 1000;
     if (body >= earned) {
-        v->resume_ms = clock_ms() + (body - earned) * 1000 / r->limit_rate + 1;
+        v->resume_ms = ms + (body - earned) * 1000 / r->limit_rate + PAUSE_MS;
         return 0;
     }
     return earned - body < max ? (size_t)(earned - body) : max;
@@ -436,6 +438,15 @@ static void keep_head(struct request *r, struct v1 *v)
         s->data = arena_str(&r->arena, (struct str){ s->data, s->len }).data;
 }
 
+/* Nobody waits for a client that has closed its side: it will not read what comes late. */
+static int wait_for_open_client(struct request *r)
+{
+    if (!(r->client->connection.watch.ready & READY_EOF))
+        return STEP_WAIT;
+    request_log(r, LOG_LEVEL_INFO, 0, "client prematurely closed connection");
+    return STEP_ABORT;
+}
+
 /* The client takes no more now. */
 static int wait_for_client(struct request *r, struct v1 *v)
 {
@@ -450,7 +461,7 @@ static int wait_for_client(struct request *r, struct v1 *v)
     }
     if (v->turn_bytes || !c->waits)            /* not for events that brought nothing */
         client_wait(c, conf->send_timeout);
-    return STEP_WAIT;
+    return wait_for_open_client(r);
 }
 
 /* Sends what is queued: STEP_NEXT, STEP_WAIT, STEP_ABORT. */
@@ -481,10 +492,11 @@ static int flush(struct request *r, struct v1 *v)
 
 static int wait_for_source(struct request *r, struct v1 *v)
 {
-    if (v->resume_ms)
+    if (v->resume_ms) {
         client_wait(r->client, v->resume_ms > clock_ms() ? v->resume_ms - clock_ms() : 0);
-    else
-        client_wait_no_more(r->client);        /* the source has timeouts of its own */
+        return wait_for_open_client(r);
+    }
+    client_wait_no_more(r->client);            /* the source has timeouts of its own */
     return STEP_WAIT;
 }
 
