@@ -131,12 +131,17 @@ $(BUILD)/reference.html: $(BUILD)/weir
 
 # ---- running and testing -------------------------------------------------------------------------
 
-.PHONY: run check bench fuzz unit-programs fuzz-programs
+.PHONY: run check torture bench fuzz unit-programs fuzz-programs
 run: $(BUILD)/weir
 	@exec $(BUILD)/weir serve html -l 127.0.0.1:$(PORT)
 
 check:
 	@BUILD='$(BUILD)' SANITIZE='$(SANITIZE)' MAKE='$(MAKE)' sh tests/check
+
+# A thousand reloads under load, where "make check" has thirty.
+torture: $(BUILD)/weir
+	@WEIR='$(abspath $(BUILD)/weir)' WEIR_RELOADS=1000 \
+	    /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/torture
 
 bench: $(BUILD)/weir
 	@WEIR='$(abspath $(BUILD)/weir)' tests/bench/run

@@ -13,6 +13,7 @@
 #include "http/modules/auth_basic.h"
 #include "http/modules/auth_request.h"
 #include "http/modules/autoindex.h"
+#include "http/modules/charset.h"
 #include "http/modules/empty_gif.h"
 #include "http/modules/index.h"
 #include "http/modules/limit_conn.h"
@@ -51,6 +52,7 @@ struct module *const weir_modules[] = {
     IF_MODULE_auth_basic(&http_auth_basic_module,)
     IF_MODULE_auth_request(&http_auth_request_module,)
     &http_headers_module,
+    IF_MODULE_charset(&http_charset_module,)
     IF_MODULE_empty_gif(&http_empty_gif_module,)
     IF_MODULE_referer(&http_referer_module,)
     IF_MODULE_secure_link(&http_secure_link_module,)

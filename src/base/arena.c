@@ -11,7 +11,10 @@ struct chunk {
     struct chunk *next;
 };
 
-enum { LARGE = CHUNK_SIZE / 2 };   /* from this size on an allocation stands alone */
+enum {
+    LARGE = CHUNK_SIZE / 2,            /* from this size on an allocation stands alone */
+    POOL_MAX = 1024,                   /* chunks that are kept; a wave's memory goes back to the system */
+};
 
 static struct chunk *pool;
 static unsigned pooled;
@@ -58,6 +61,10 @@ void chunk_give(void *chunk)
 {
     struct chunk *c = chunk;
 
+    if (pooled >= POOL_MAX) {
+        free(c);
+        return;
+    }
     c->next = pool;
     pool = c;
     pooled++;

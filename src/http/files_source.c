@@ -12,7 +12,7 @@
 #include "http/files_open.h"
 #include "http/request.h"
 
-enum { LEAST_ALIGNMENT = 4096 };       /* of direct reads, memory and offsets */
+enum { LEAST_ALIGNMENT = 4096, MOST_ALIGNMENT = 1 << 20 };     /* of direct reads */
 
 /* A piece of a file being read, perhaps in a thread: then it may outlive the request, and holds the
  * file itself. */
@@ -154,7 +154,7 @@ static struct piece *piece_new(struct file_source *f)
     size_t alignment = LEAST_ALIGNMENT;
     void *data = NULL;
 
-    while (f->file->directio && alignment < conf->directio_alignment)
+    while (f->file->directio && alignment < conf->directio_alignment && alignment < MOST_ALIGNMENT)
         alignment *= 2;
     room = (room + alignment - 1) & ~(alignment - 1);
     if (room < 2 * alignment)

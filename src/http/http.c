@@ -320,6 +320,17 @@ static bool open_server(struct setting *s)
 
 /* ---- the block http ---- */
 
+static void add_variables(struct variables *names)
+{
+    variables_add_http(names);
+    for (unsigned i = 0; i < modules_count(); i++) {
+        const struct module *m = modules_at(i);
+        const struct http_module *extra = m->extra;
+        if ((m->contexts & IN_HTTP) && extra && extra->variables)
+            variables_add_all(names, extra->variables);
+    }
+}
+
 static bool open_http(struct setting *s)
 {
     struct generation *g = s->config->generation;
@@ -327,7 +338,7 @@ static bool open_http(struct setting *s)
 
     g->http = h;
     h->variables = variables_new(&g->arena);
-    variables_add_http(h->variables);
+    add_variables(h->variables);
     config_set_variables(s->block, h->variables);
     h->block = config_block(s, IN_HTTP, NULL);
     if (!config_end_variables(s) || !h->block)

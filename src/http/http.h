@@ -12,6 +12,11 @@
 
 extern const struct protocol http_protocol;
 
+/* What a module's `extra` points at, where the module has more than directives. */
+struct http_module {
+    const struct variable *variables;      /* ended by one without name; NULL: none */
+};
+
 /* What generation->http points at. */
 struct http {
     struct block *block;

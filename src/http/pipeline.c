@@ -5,8 +5,10 @@
 
 #include "http/request.h"
 #include "http/modules/add_header.h"
+#include "http/modules/charset.h"
 #include "http/modules/not_modified.h"
 #include "http/modules/range.h"
+#include "modules_enabled.h"
 
 /*
  * The filters in the order in which they see a response: the first is the nearest to the content, the
@@ -15,6 +17,7 @@
 static const struct http_filter *const filters[] = {
     &not_modified_filter,
     &add_header_filter,
+    IF_MODULE_charset(&charset_filter,)
     &range_filter,
 };
 

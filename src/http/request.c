@@ -127,7 +127,9 @@ static int request_respond(struct request *r)
         r->flags.discard_body = true;
     if (r->response.status == STATUS_NOT_ALLOWED)
         say_allowed(r);
-    if (r->flags.header_only && r->response.body) {
+    if (r->response.status == STATUS_RESET_CONTENT)
+        r->response.length = 0;                /* RFC 9110 section 15.3.6 */
+    if (r->response.body && (r->flags.header_only || r->response.length == 0)) {
         source_close(r->response.body);
         r->response.body = NULL;
     }

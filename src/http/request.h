@@ -96,6 +96,7 @@ struct response {
     int64_t length;                /* of the body in bytes; -1: not known before its end */
     struct str content_type;       /* without charset; empty: none is sent */
     struct str charset;
+    struct str charset_override;   /* X-Accel-Charset of an upstream; empty: none */
     struct str content_encoding;
     time_t last_modified;          /* -1: none */
     struct str etag;               /* with quotes and W/; empty: none */

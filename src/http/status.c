@@ -50,6 +50,8 @@ struct str status_title(unsigned code)
         return STR("400 No required SSL certificate was sent");
     case STATUS_TO_HTTPS:
         return STR("400 The plain HTTP request was sent to HTTPS port");
+    case STATUS_UNAUTHORIZED:
+        return STR("401 Authorization Required");
     case STATUS_FOUND:
         return STR("302 Found");
     default:

@@ -16,6 +16,7 @@
     STATUS(201, CREATED, "Created")                                                                \
     STATUS(202, ACCEPTED, "Accepted")                                                              \
     STATUS(204, NO_CONTENT, "No Content")                                                          \
+    STATUS(205, RESET_CONTENT, "Reset Content")                                                    \
     STATUS(206, PARTIAL_CONTENT, "Partial Content")                                                \
     STATUS(207, MULTI_STATUS, "Multi-Status")                                                      \
     STATUS(300, MULTIPLE_CHOICES, "Multiple Choices")                                              \

@@ -52,7 +52,7 @@ def test_built_in_pages(weir):
 ])
 def test_statuses_that_are_sent_as_400(weir, code, why):
     s = conf(weir, f"location /own {{ error_page {code} /a.txt; return {code}; }}"
-                   f"location / {{ return {code}; }}")
+                   f"location /x {{ return {code}; }}")
     response = s.get("/x")
     assert response.line == "HTTP/1.1 400 Bad Request"
     assert f"400 {why}".encode() in response.body and b"<h1>400 Bad Request</h1>" in response.body

@@ -1,12 +1,9 @@
 """The same server fixture as the functional tests have."""
 import importlib.util
-import os
 import pathlib
 
-if "WEIR" in os.environ:
-    os.environ.setdefault("WEIR", os.environ["WEIR"])
 _path = pathlib.Path(__file__).resolve().parents[1] / "functional" / "conftest.py"
 _spec = importlib.util.spec_from_file_location("functional_conftest", _path)
 functional = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(functional)
-weir = functional.weir
+globals().update({name: value for name, value in vars(functional).items() if name[0] != "_"})

@@ -191,8 +191,17 @@ static void close_client(struct connection *c)
     listener_connection_closed(l);
 }
 
+static const void *origin_of(const struct connection *c)
+{
+    return ((const struct client *)c)->listener;
+}
+
 static const struct connection_kind client_kind = {
-    "test", sizeof(struct client), close_client, close_client,
+    .name = "test",
+    .size = sizeof(struct client),
+    .drain = close_client,
+    .abort = close_client,
+    .origin = origin_of,
 };
 
 static void on_client(struct watch *w)
@@ -543,8 +552,9 @@ static void drain_one(struct connection *c)
 
 static void test_connection_idle(void **state)
 {
-    static const struct connection_kind kind = { "idle", sizeof(struct connection), drain_one,
-                                                 drain_one };
+    static const struct connection_kind kind = {
+        .name = "idle", .size = sizeof(struct connection), .drain = drain_one, .abort = drain_one,
+    };
     struct connection *c[4];
 
     (void)state;
@@ -570,6 +580,47 @@ static void test_connection_idle(void **state)
     assert_int_equal(drained, 6);
 }
 
+struct pinned {
+    struct connection connection;
+    const void *origin, *pin;
+};
+
+static const void *pinned_origin(const struct connection *c)
+{
+    return ((const struct pinned *)c)->origin;
+}
+
+static const void *pinned_pin(const struct connection *c)
+{
+    return ((const struct pinned *)c)->pin;
+}
+
+/* Only those that are meant are asked, and those that are not stay idle. */
+static void test_connection_choice(void **state)
+{
+    static const struct connection_kind kind = {
+        .name = "pinned", .size = sizeof(struct pinned), .drain = drain_one, .abort = drain_one,
+        .origin = pinned_origin, .pin = pinned_pin,
+    };
+    static const int doors[2], generations[2];
+    struct pinned *p[8];
+
+    (void)state;
+    drained = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        p[i] = connection_new(&kind, -1, on_client, on_timeout);
+        p[i]->origin = &doors[i & 1];
+        p[i]->pin = i & 2 ? &generations[i >> 2] : NULL;
+        connection_set_idle(&p[i]->connection, i & 1);
+    }
+    connection_drain_from(&doors[0]);
+    assert_int_equal(drained, 4);
+    assert_int_equal(connection_abort_pinning(&generations[0]), 1);
+    assert_int_equal(connection_abort_pinning(&generations[0]), 0);
+    assert_int_equal(connection_count(), 3);
+    assert_int_equal(connection_close_idle(100), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,6 +640,7 @@ int main(void)
         cmocka_unit_test(test_in_use),
         cmocka_unit_test_setup_teardown(test_connection_memory, begin, end),
         cmocka_unit_test_setup_teardown(test_connection_idle, begin, end),
+        cmocka_unit_test_setup_teardown(test_connection_choice, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

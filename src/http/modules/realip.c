@@ -85,19 +85,13 @@ static const struct variable variables[] = {
     { .name = { NULL, 0 } },
 };
 
-static bool finish(struct setting *s, void *conf)
-{
-    (void)conf;
-    if (s->block->context == IN_HTTP)
-        variables_add_all(config_variables(s), variables);
-    return true;
-}
+static const struct http_module extra = { .variables = variables };
 
 struct module http_realip_module = {
     .name = "ngx_http_realip_module",
     .directives = rows,
     .conf_size = sizeof(struct realip_conf),
-    .finish = finish,
+    .extra = &extra,
 };
 
 /* ---- requests ---- */

@@ -8,6 +8,7 @@
 #include "base/digest/hex.h"
 #include "base/digest/md5.h"
 #include "config/types.h"
+#include "http/http.h"
 #include "http/request.h"
 #include "script/template.h"
 
@@ -150,26 +151,19 @@ static bool get_expires(struct script *s, const struct variable *var, struct val
     return !s->failed;
 }
 
-static bool add_variables(struct setting *s)
-{
-    static const struct variable variables[] = {
-        { .name = STR_INIT("secure_link"), .get = get_secure_link },
-        { .name = STR_INIT("secure_link_expires"), .get = get_expires },
-        { .name = { NULL, 0 } },
-    };
+static const struct variable variables[] = {
+    { .name = STR_INIT("secure_link"), .get = get_secure_link },
+    { .name = STR_INIT("secure_link_expires"), .get = get_expires },
+    { .name = { NULL, 0 } },
+};
 
-    variables_add_all(config_variables(s), variables);
-    return true;
-}
+static const struct http_module extra = { .variables = variables };
 
-static bool finish(struct setting *s, void *conf)
-{
-    return settle(s, conf) && (s->block->context != IN_HTTP || add_variables(s));
-}
 
 struct module http_secure_link_module = {
     .name = "ngx_http_secure_link_module",
     .directives = rows,
     .conf_size = sizeof(struct secure_link_conf),
-    .finish = finish,
+    .finish = settle,
+    .extra = &extra,
 };
