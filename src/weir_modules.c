@@ -15,6 +15,10 @@
 #include "http/modules/autoindex.h"
 #include "http/modules/charset.h"
 #include "http/modules/empty_gif.h"
+#include "http/modules/gunzip.h"
+#include "http/modules/gzip.h"
+#include "http/modules/gzip_client.h"
+#include "http/modules/gzip_static.h"
 #include "http/modules/index.h"
 #include "http/modules/limit_conn.h"
 #include "http/modules/limit_req.h"
@@ -52,6 +56,10 @@ struct module *const weir_modules[] = {
     IF_MODULE_auth_basic(&http_auth_basic_module,)
     IF_MODULE_auth_request(&http_auth_request_module,)
     &http_headers_module,
+    &http_gzip_client_module,
+    IF_MODULE_gzip(&http_gzip_module,)
+    IF_MODULE_gzip_static(&http_gzip_static_module,)
+    IF_MODULE_gunzip(&http_gunzip_module,)
     IF_MODULE_charset(&http_charset_module,)
     IF_MODULE_empty_gif(&http_empty_gif_module,)
     IF_MODULE_referer(&http_referer_module,)

@@ -278,7 +278,10 @@ static void make_server_line(struct setting *s, struct core_conf *conf)
 
 static bool finish_core(struct setting *s, void *conf)
 {
-    make_server_line(s, conf);
+    struct core_conf *c = conf;
+
+    make_server_line(s, c);
+    temp_path_use(s, &c->client_body_temp_path);
     return true;
 }
 

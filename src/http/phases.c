@@ -10,6 +10,7 @@
 #include "http/modules/auth_basic.h"
 #include "http/modules/auth_request.h"
 #include "http/modules/autoindex.h"
+#include "http/modules/gzip_static.h"
 #include "http/modules/index.h"
 #include "http/modules/realip.h"
 #include "http/modules/limit_req.h"
@@ -99,6 +100,7 @@ static const struct http_step *const steps[] = {
     &handler_step,
     &index_step,
     IF_MODULE_autoindex(&autoindex_step,)
+    IF_MODULE_gzip_static(&gzip_static_step,)
     &static_step,
 };
 

@@ -5,6 +5,8 @@
 
 #include "http/request.h"
 #include "http/modules/add_header.h"
+#include "http/modules/gunzip.h"
+#include "http/modules/gzip.h"
 #include "http/modules/charset.h"
 #include "http/modules/not_modified.h"
 #include "http/modules/range.h"
@@ -17,6 +19,8 @@
 static const struct http_filter *const filters[] = {
     &not_modified_filter,
     &add_header_filter,
+    IF_MODULE_gunzip(&gunzip_filter,)
+    IF_MODULE_gzip(&gzip_filter,)
     IF_MODULE_charset(&charset_filter,)
     &range_filter,
 };

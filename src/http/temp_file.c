@@ -29,8 +29,14 @@ static bool parse_temp_path(struct setting *s, void *field)
         t->path.len--;
     if (!parse_levels(s, t))
         return false;
-    generation_temp_folder(s->config->generation, t->path);
+    if (s->node->words[0].line)                /* an initial value counts if it stays: temp_path_use() */
+        temp_path_use(s, t);
     return true;
+}
+
+void temp_path_use(struct setting *s, const struct temp_path *t)
+{
+    generation_temp_folder(s->config->generation, t->path);
 }
 
 static void print_temp_path(const struct directive *row, const void *field, struct out *o)

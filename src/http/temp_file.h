@@ -10,6 +10,10 @@
 
 extern const struct type type_temp_path;   /* struct temp_path; the folder is made by the master */
 
+struct setting;
+/* For finish(): the folder of a block's value is made, also where it is the initial one. */
+void temp_path_use(struct setting *s, const struct temp_path *t);
+
 /*
  * Opens a new file for reading and writing; it is closed, and removed unless `keep`, when the request
  * ends.  The path is in the request's arena.  -1: logged.

@@ -247,16 +247,19 @@ static bool is_last_generation(void)
 
 bool serving_fini(void)
 {
-    bool good;
+    bool ended = serving_done(), good;
 
     timer_cancel(&shutdown_timer);
+    for (unsigned i = 0; i < door_count; i++)
+        listener_stop(doors[i].listener);
+    connection_abort_all();            /* what they hold is given back, logs are written */
     loop_turn(0);                      /* what was closed is freed when a turn ends */
     http_worker_fini();
     threads_fini();
     free(doors);
     doors = NULL;
     door_count = 0;
-    good = !serving_done() || is_last_generation();
+    good = !ended || is_last_generation();
     if (!good)
         log_note(LOG_LEVEL_ALERT, 0, "a configuration is held by nobody who is there any more");
     generation_unref(current);

@@ -15,8 +15,15 @@ static const struct directive rows[] = {
     { 0 },
 };
 
+static bool finish(struct setting *s, void *conf)
+{
+    temp_path_use(s, &((const struct proxy_conf *)conf)->temp_path);
+    return true;
+}
+
 struct module http_proxy_module = {
     .name = "ngx_http_proxy_module",
     .directives = rows,
     .conf_size = sizeof(struct proxy_conf),
+    .finish = finish,
 };
