@@ -10,9 +10,11 @@
 #include "http/modules/access.h"
 #include "http/modules/access_log.h"
 #include "http/modules/add_header.h"
+#include "http/modules/addition.h"
 #include "http/modules/auth_basic.h"
 #include "http/modules/auth_request.h"
 #include "http/modules/autoindex.h"
+#include "http/modules/browser.h"
 #include "http/modules/charset.h"
 #include "http/modules/empty_gif.h"
 #include "http/modules/gunzip.h"
@@ -22,12 +24,16 @@
 #include "http/modules/index.h"
 #include "http/modules/limit_conn.h"
 #include "http/modules/limit_req.h"
+#include "http/modules/random_index.h"
 #include "http/modules/realip.h"
 #include "http/modules/referer.h"
 #include "http/modules/rewrite/rewrite.h"
 #include "http/modules/secure_link.h"
 #include "http/modules/stub_status.h"
+#include "http/modules/ssi/ssi.h"
+#include "http/modules/sub.h"
 #include "http/modules/try_files.h"
+#include "http/modules/userid.h"
 #include "http/proxy/proxy_conf.h"
 #include "modules_enabled.h"
 #include "process/process_conf.h"
@@ -60,11 +66,17 @@ struct module *const weir_modules[] = {
     IF_MODULE_gzip(&http_gzip_module,)
     IF_MODULE_gzip_static(&http_gzip_static_module,)
     IF_MODULE_gunzip(&http_gunzip_module,)
+    IF_MODULE_ssi(&http_ssi_module,)
+    IF_MODULE_sub(&http_sub_module,)
+    IF_MODULE_addition(&http_addition_module,)
     IF_MODULE_charset(&http_charset_module,)
     IF_MODULE_empty_gif(&http_empty_gif_module,)
     IF_MODULE_referer(&http_referer_module,)
     IF_MODULE_secure_link(&http_secure_link_module,)
     IF_MODULE_stub_status(&http_stub_status_module,)
+    IF_MODULE_browser(&http_browser_module,)
+    IF_MODULE_random_index(&http_random_index_module,)
+    IF_MODULE_userid(&http_userid_module,)
     &http_log_module,
     &http_proxy_module,
     NULL,

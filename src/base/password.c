@@ -126,8 +126,8 @@ static enum password_result check_crypt(struct str entry, struct str password)
 {
     char salt[MAX_ENTRY], key[MAX_ENTRY], made[MAX_ENTRY];
 
-    if (entry.len >= sizeof salt || password.len >= sizeof key)
-        return PASSWORD_WRONG;
+    if (entry.len >= sizeof salt || password.len >= sizeof key || str_index(password, '\0') >= 0)
+        return PASSWORD_WRONG;         /* crypt() would look at what stands before the NUL alone */
     memcpy(salt, entry.data, entry.len);
     salt[entry.len] = '\0';
     memcpy(key, password.data, password.len);

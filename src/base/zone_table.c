@@ -1,10 +1,11 @@
 /*
- * zone_table: see zone_table.h.  Chains of a fixed number of buckets, and one list from the entry used
- * last to the oldest.
+ * zone_table: see zone_table.h.  Chains of a fixed number of buckets, and one list from the entry
+ * used last to the oldest.
  */
 #include "base/zone_table.h"
 
 #include "base/list.h"
+#include "base/random.h"
 
 struct entry {
     struct entry *next;                /* in its bucket */
@@ -17,6 +18,8 @@ struct entry {
 struct zone_table {
     struct list used;                  /* the one used last stands first */
     size_t size;                       /* of the data, rounded up */
+    void *extra;                       /* the user's */
+    uint32_t seed;                     /* of the hash: peers choose keys, and must not know buckets */
     unsigned count, mask;
     struct entry *buckets[];
 };
@@ -44,8 +47,22 @@ bool zone_table_init(struct zone *z, size_t size)
     list_init(&t->used);
     t->size = (size + 15) & ~(size_t)15;
     t->mask = (unsigned)buckets - 1;
+    random_bytes(&t->seed, sizeof t->seed);
     zone_set_root(z, t);
     return true;
+}
+
+/* Each byte is mixed in full before the next one comes, so that texts that collide for one seed do not
+ * for another. */
+static uint32_t hash_of(const struct zone_table *t, struct str key)
+{
+    uint32_t h = t->seed;
+
+    for (size_t i = 0; i < key.len; i++) {
+        h = (h ^ (unsigned char)key.data[i]) * UINT32_C(0x9e3779b1);
+        h ^= h >> 15;
+    }
+    return h;
 }
 
 static struct entry **bucket_of(struct zone_table *t, uint32_t hash)
@@ -56,7 +73,7 @@ static struct entry **bucket_of(struct zone_table *t, uint32_t hash)
 void *zone_table_find(struct zone *z, struct str key)
 {
     struct zone_table *t = table_of(z);
-    uint32_t hash = str_hash(key);
+    uint32_t hash = hash_of(t, key);
 
     for (struct entry *e = *bucket_of(t, hash); e; e = e->next) {
         if (e->hash == hash && e->len == key.len &&
@@ -103,11 +120,13 @@ void *zone_table_add(struct zone *z, struct str key, bool (*can_go)(const void *
     struct zone_table *t = table_of(z);
     struct entry *e;
 
+    if (key.len > zone_size(z) / 16)           /* would put most others out for one */
+        return NULL;
     while (!(e = zone_alloc(z, sizeof *e + t->size + key.len))) {
         if (!make_room(z, can_go))
             return NULL;
     }
-    e->hash = str_hash(key);
+    e->hash = hash_of(t, key);
     e->len = (uint32_t)key.len;
     memset(e->data, 0, t->size);
     memcpy(e->data + t->size, key.data, key.len);
@@ -135,4 +154,9 @@ void *zone_table_oldest(struct zone *z)
 unsigned zone_table_count(const struct zone *z)
 {
     return table_of(z)->count;
+}
+
+void **zone_table_extra(struct zone *z)
+{
+    return &table_of(z)->extra;
 }

@@ -30,6 +30,8 @@ struct zone_spec *zone_words_define(struct setting *s, unsigned word, struct str
         struct zone_spec *known = g->zones.items[i];
         if (!str_eq(known->name, name))
             continue;
+        if (known->tag == tag && known->size == 0)
+            known->size = size;
         if (known->tag == tag && known->size == size)
             return known;
         setting_error(s, word, known->tag == tag ? "the size %zu of shared zone \"%.*s\" conflicts "

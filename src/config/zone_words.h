@@ -9,7 +9,8 @@
 
 /*
  * The zone of that name, registered with the generation if it is new.  `tag` tells uses apart: a name
- * that another use has is a mistake, as are two sizes.  NULL after setting_error() at word `word`.
+ * that another use has is a mistake, as are two sizes.  Size 0 is that of a zone whose definition is to
+ * come; who registers one sees to it that it does.  NULL after setting_error() at word `word`.
  */
 struct zone_spec *zone_words_define(struct setting *s, unsigned word, struct str name, size_t size,
                                     const void *tag);

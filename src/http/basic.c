@@ -12,7 +12,7 @@ bool basic_credentials(struct request *r, struct str *user, struct str *password
 
     if (!field.data || !str_starts_nocase(field, STR("Basic ")))
         return false;
-    if (!base64_decode(&o, str_trim(str_from(field, 6))))
+    if (!base64_decode(&o, str_trim(str_from(field, 6))) || o.overflow)
         return false;
     struct str rest = out_str_of(&o), name = str_split(&rest, ':');
     if (!rest.data || name.len == 0)

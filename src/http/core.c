@@ -237,7 +237,7 @@ static const struct directive core_rows[] = {
       .syntax = "off | on | if_not_owner [from=part]",
       .help = "Refuse paths with symbolic links in them." },
     { "internal", IN_LOCATION, ARGS(0), &type_internal, FIELD(struct core_conf, internal),
-      .flags = NOT_INHERITED, .syntax = "",
+      .syntax = "",
       .help = "The location is for internal redirects and subrequests alone; others get 404." },
     { "types_hash_max_size", EVERYWHERE, ARGS(1), &type_accepted, .default_text = "1024",
       .help = "Accepted: tables size themselves." },

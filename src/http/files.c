@@ -254,7 +254,7 @@ static enum files_result find(struct request *r, struct str path, bool look, str
             return FILES_READY;
         }
     }
-    s.how.whole = conf->aio != AIO_OFF || (s.keep && files_cache_room());
+    s.how.whole = s.keep && files_cache_room() ? FILES_KEPT : conf->aio != AIO_OFF ? FILES_WHOLE : 0;
     if (conf->aio != AIO_OFF && opening_start(r, &s))
         return FILES_WAIT;
     *file = load_now(r, &s);
@@ -311,13 +311,15 @@ int files_respond(struct request *r, struct file *f, struct str path)
     res->status = STATUS_OK;
     res->length = f->size;
     res->content_type = mime_type(conf, path);
-    res->last_modified = f->modified;
+    /* Never later than Date: RFC 9110 section 8.8.2.1. */
+    bool ahead = f->modified > clock_seconds();
+    res->last_modified = ahead ? clock_seconds() : f->modified;
     res->allow_ranges = true;
     if (conf->etag) {
         res->etag = f->etag;
         if (e->cache && !f->prepared.data && res->content_type.len)
             prepare(e, res->content_type);
-        if (f->prepared.data && str_eq(f->prepared_type, res->content_type))
+        if (f->prepared.data && !ahead && str_eq(f->prepared_type, res->content_type))
             res->prepared = f->prepared;
     }
     /* The response's texts are the file's: it is held until the request ends. */

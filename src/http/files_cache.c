@@ -168,7 +168,7 @@ void files_cache_put(struct files_cache *c, struct file_entry *e, struct str pat
 
 bool files_cache_room(void)
 {
-    return memory + FILES_WHOLE <= MEMORY_MAX;
+    return memory + FILES_KEPT <= MEMORY_MAX;
 }
 
 /* ---- caches ---- */

@@ -177,7 +177,7 @@ void file_load(struct file_entry *e, struct str path, const struct file_how *how
         f->fd = -1;
     } else if (how->directio >= 0 && f->size >= how->directio)
         f->directio = os_direct_reads(f->fd);
-    else if (how->whole && f->size <= FILES_WHOLE)
+    else if (how->whole && (uint64_t)f->size <= how->whole)
         keep_bytes(e);
     else if (how->read_ahead && (uint64_t)f->size >= how->read_ahead)
         os_read_in_order(f->fd);

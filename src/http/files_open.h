@@ -7,13 +7,16 @@
 #include "base/list.h"
 #include "http/files.h"
 
-enum { FILES_WHOLE = 32768 };          /* files up to that size are read whole, in one call */
+enum {
+    FILES_WHOLE = 32768,               /* bytes of a file that is read whole, for one response */
+    FILES_KEPT = 131072,               /* and of one that a cache keeps in memory */
+};
 
 /* How a path is opened. */
 struct file_how {
     enum symlinks symlinks;
     bool look;                         /* no descriptor is wanted: kind, size and time alone */
-    bool whole;                        /* a small file's bytes are read at once */
+    size_t whole;                      /* files up to that size are read at once */
     size_t from;                       /* bytes of the path in which symbolic links are not looked for */
     int64_t directio;                  /* -1: off */
     size_t read_ahead;                 /* 0: off */

@@ -326,7 +326,7 @@ static void add_variables(struct variables *names)
     for (unsigned i = 0; i < modules_count(); i++) {
         const struct module *m = modules_at(i);
         const struct http_module *extra = m->extra;
-        if ((m->contexts & IN_HTTP) && extra && extra->variables)
+        if ((m->contexts & (IN_HTTP | IN_SERVER | IN_LOCATION)) && extra && extra->variables)
             variables_add_all(names, extra->variables);
     }
 }

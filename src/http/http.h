@@ -24,7 +24,7 @@ struct http {
     ARRAY(struct http_server *) servers;
     ARRAY(struct http_listen *) listens;
     struct log_format *log_formats;        /* of modules/log_format.c */
-    ARRAY(struct log_sink *) log_sinks;    /* of modules/log_file.c */
+    struct table *log_sinks;               /* of modules/log_file.c: by path; NULL: none yet */
 };
 
 /* What listen_spec.object points at: an address, and the servers behind it. */

@@ -15,6 +15,7 @@
 #include "http/modules/realip.h"
 #include "http/modules/limit_req.h"
 #include "http/modules/limit_conn.h"
+#include "http/modules/random_index.h"
 #include "http/modules/rewrite/rewrite.h"
 #include "http/modules/static.h"
 #include "http/modules/try_files.h"
@@ -98,6 +99,7 @@ static const struct http_step *const steps[] = {
     &satisfy_step,
     &try_files_step,
     &handler_step,
+    IF_MODULE_random_index(&random_index_step,)
     &index_step,
     IF_MODULE_autoindex(&autoindex_step,)
     IF_MODULE_gzip_static(&gzip_static_step,)

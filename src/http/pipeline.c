@@ -5,11 +5,15 @@
 
 #include "http/request.h"
 #include "http/modules/add_header.h"
+#include "http/modules/addition.h"
 #include "http/modules/gunzip.h"
 #include "http/modules/gzip.h"
 #include "http/modules/charset.h"
 #include "http/modules/not_modified.h"
 #include "http/modules/range.h"
+#include "http/modules/ssi/ssi.h"
+#include "http/modules/sub.h"
+#include "http/modules/userid.h"
 #include "modules_enabled.h"
 
 /*
@@ -19,9 +23,13 @@
 static const struct http_filter *const filters[] = {
     &not_modified_filter,
     &add_header_filter,
+    IF_MODULE_userid(&userid_filter,)
     IF_MODULE_gunzip(&gunzip_filter,)
-    IF_MODULE_gzip(&gzip_filter,)
+    IF_MODULE_sub(&sub_filter,)
     IF_MODULE_charset(&charset_filter,)
+    IF_MODULE_ssi(&ssi_filter,)
+    IF_MODULE_addition(&addition_filter,)      /* what is added has passed its own filters */
+    IF_MODULE_gzip(&gzip_filter,)
     &range_filter,
 };
 

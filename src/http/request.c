@@ -258,6 +258,7 @@ static void forget_path(struct request *r)
     r->access_status = 0;
     r->flags.internal = true;
     r->flags.rewritten = true;
+    r->flags.uri_changed = false;
     r->flags.add_uri_to_alias = false;
 }
 

@@ -212,6 +212,19 @@ static bool get_binary_addr(struct script *s, const struct variable *var, struct
     return give(v, (struct str){ (const char *)p->ip, p->family == AF_INET ? 4 : 16 });
 }
 
+/* For keys of limits: of IPv6 the /64 that one client may have, but all of an IPv4 address in it. */
+static bool get_binary_addr_64(struct script *s, const struct variable *var, struct value *v)
+{
+    static const char mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '\xff', '\xff' };
+    const struct peer *p = &request_of(s)->peer;
+
+    if (p->family != AF_INET6)
+        return get_binary_addr(s, var, v);
+    bool is_mapped = memcmp(p->ip, mapped, sizeof mapped) == 0;
+    return give(v, is_mapped ? (struct str){ (const char *)p->ip + sizeof mapped, 4 }
+                             : (struct str){ (const char *)p->ip, 8 });
+}
+
 static bool get_remote_addr(struct script *s, const struct variable *var, struct value *v)
 {
     char space[64];
@@ -570,6 +583,7 @@ static const struct variable list[] = {
     VALUE("content_length", get_header, HEADER_CONTENT_LENGTH),
     VALUE("content_type", get_header, HEADER_CONTENT_TYPE),
     VALUE("binary_remote_addr", get_binary_addr, 0),
+    VALUE("binary_remote_addr_64", get_binary_addr_64, 0),
     VALUE("remote_addr", get_remote_addr, 0),
     VALUE("remote_port", get_remote_port, 0),
     CACHED("server_addr", get_server_addr, 0),

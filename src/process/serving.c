@@ -205,6 +205,13 @@ struct generation *serving_generation(void)
 
 /* ---- the end ---- */
 
+static void remove_listeners(void)
+{
+    for (unsigned i = 0; i < door_count; i++)
+        remove_listener(doors[i].listener);
+    door_count = 0;
+}
+
 void serving_quit(void)
 {
     uint64_t timeout = process_conf(current)->shutdown_timeout;
@@ -213,9 +220,7 @@ void serving_quit(void)
         return;
     quitting = true;
     shared_set_accepting(own_slot, false);
-    for (unsigned i = 0; i < door_count; i++)
-        remove_listener(doors[i].listener);
-    door_count = 0;
+    remove_listeners();
     connection_drain_all();
     if (timeout)
         timer_set(&shutdown_timer, timeout);
@@ -250,15 +255,13 @@ bool serving_fini(void)
     bool ended = serving_done(), good;
 
     timer_cancel(&shutdown_timer);
-    for (unsigned i = 0; i < door_count; i++)
-        listener_stop(doors[i].listener);
+    remove_listeners();
     connection_abort_all();            /* what they hold is given back, logs are written */
     loop_turn(0);                      /* what was closed is freed when a turn ends */
     http_worker_fini();
     threads_fini();
     free(doors);
     doors = NULL;
-    door_count = 0;
     good = !ended || is_last_generation();
     if (!good)
         log_note(LOG_LEVEL_ALERT, 0, "a configuration is held by nobody who is there any more");

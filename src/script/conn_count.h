@@ -1,6 +1,6 @@
 /*
  * conn_count: how many connections (or requests, or sessions) are under way for each value of a key; the
- * same for http and stream.
+ * same for http and stream.  What a process has counted ends with it, however it ends.
  */
 #ifndef SCRIPT_CONN_COUNT_H
 #define SCRIPT_CONN_COUNT_H
@@ -28,7 +28,7 @@ struct conn_held {
     struct {
         struct zone *zone;
         unsigned epoch;
-        unsigned *place;
+        struct conn_hold *hold;        /* in the zone */
     } items[CONN_LIMITS_MAX];
 };
 
@@ -36,5 +36,7 @@ struct conn_held {
 const struct conn_limit *conn_count_take(const struct conn_limits *limits, struct script *s,
                                          struct conn_held *held);
 void conn_count_give_back(struct conn_held *held);
+/* For a module's finish(): whether all zones that were used have been defined by now. */
+bool conn_count_all_defined(struct setting *s);
 
 #endif

@@ -19,18 +19,39 @@ struct limit_zone *limit_zone_define(struct setting *s, unsigned word, struct st
 
     if (!spec)
         return NULL;
-    if (spec->data) {
+    struct limit_zone *z = spec->data;
+    if (z && z->data_size) {
         setting_error(s, word, "\"%.*s\" is already bound to key \"%.*s\"", STR_ARG(name),
-                      STR_ARG(((struct limit_zone *)spec->data)->key.text));
+                      STR_ARG(z->key.text));
         return NULL;
     }
-    struct limit_zone *z = ARENA_NEW(setting_arena(s), struct limit_zone);
-    z->spec = spec;
-    z->name = spec->name;
-    z->data_size = data_size;
+    if (!z)
+        z = ARENA_NEW(setting_arena(s), struct limit_zone);
+    *z = (struct limit_zone){ .spec = spec, .name = spec->name, .data_size = data_size };
     spec->init = init;
     spec->data = z;
     return template_compile(s, 1, config_variables(s), &z->key) ? z : NULL;
+}
+
+static bool tell_undefined(struct setting *s, unsigned word, struct str name)
+{
+    return setting_error_hint(s, word, STR("no line defines a zone of that name for this use"),
+                              "zero size shared memory zone \"%.*s\"", STR_ARG(name));
+}
+
+/* A zone without size, until its definition comes. */
+static struct limit_zone *want(struct setting *s, unsigned word, struct str name, const void *tag)
+{
+    struct zone_spec *spec = zone_words_define(s, word, name, 0, tag);
+
+    if (!spec)
+        return NULL;
+    struct limit_zone *z = ARENA_NEW(setting_arena(s), struct limit_zone);
+    *z = (struct limit_zone){
+        .spec = spec, .name = spec->name, .wanted = s->node, .wanted_word = word,
+    };
+    spec->data = z;
+    return z;
 }
 
 struct limit_zone *limit_zone_find(struct setting *s, unsigned word, struct str name,
@@ -43,8 +64,27 @@ struct limit_zone *limit_zone_find(struct setting *s, unsigned word, struct str 
         if (spec->tag == tag && str_eq(spec->name, name))
             return spec->data;
     }
-    setting_error(s, word, "unknown zone \"%.*s\"", STR_ARG(name));
+    if (s->block->context & (IN_HTTP | IN_STREAM))
+        return want(s, word, name, tag);
+    tell_undefined(s, word, name);
     return NULL;
+}
+
+bool limit_zone_all_defined(struct setting *s, const void *tag)
+{
+    struct generation *g = s->config->generation;
+    bool good = true;
+
+    for (unsigned i = 0; i < g->zones.count; i++) {
+        struct limit_zone *z = g->zones.items[i]->data;
+        if (g->zones.items[i]->tag != tag || !z->wanted)
+            continue;
+        struct setting place = *s;
+        place.node = z->wanted;
+        good = tell_undefined(&place, z->wanted_word, z->name);
+        z->wanted = NULL;
+    }
+    return good;
 }
 
 bool limit_zone_key(const struct limit_zone *z, struct script *s, struct str *key)

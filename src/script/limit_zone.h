@@ -12,8 +12,11 @@ struct limit_zone {
     struct zone_spec *spec;            /* whose .zone is attached before use */
     struct str name;
     struct template key;
-    size_t data_size;
+    size_t data_size;                  /* 0: not defined yet */
     unsigned rate;                     /* of requests: thousandths a second */
+    /* The word that first used a zone without a definition so far; while the tree is resolved. */
+    const struct node *wanted;
+    unsigned wanted_word;
 };
 
 /*
@@ -22,9 +25,12 @@ struct limit_zone {
  */
 struct limit_zone *limit_zone_define(struct setting *s, unsigned word, struct str name, size_t size,
                                      const void *tag, size_t data_size);
-/* One that was defined; NULL after setting_error() at word `word`. */
+/* The zone of that name, which a later line of the engine's own block may define.  NULL after
+ * setting_error() at word `word`. */
 struct limit_zone *limit_zone_find(struct setting *s, unsigned word, struct str name,
                                    const void *tag);
+/* For a module's finish(): whether all that were used in this block have been defined by now. */
+bool limit_zone_all_defined(struct setting *s, const void *tag);
 /*
  * The key's value for this script: false where nothing is to be counted (it is empty, or too long,
  * which is logged).

@@ -29,17 +29,17 @@ def put(server, name, content):
 @pytest.mark.parametrize("aio", AIO)
 def test_changes_are_seen_after_valid(weir, aio):
     server = weir("root @DIR@/html; open_file_cache max=10; open_file_cache_valid 1s;" + aio,
-                  files={"html/a": "one", "html/big": "1" * 100000})
+                  files={"html/a": "one", "html/big": "1" * 200000})
     assert server.get("/a").body == b"one"
-    assert server.get("/big").body == b"1" * 100000
+    assert server.get("/big").body == b"1" * 200000
     put(server, "a", b"two!")
-    put(server, "big", b"2" * 50000)
+    put(server, "big", b"2" * 150000)
     assert server.get("/a").body == b"one"
-    assert server.get("/big").body == b"1" * 100000
+    assert server.get("/big").body == b"1" * 200000
     time.sleep(1.2)
     r = server.get("/a")
     assert r.body == b"two!" and r.header("Content-Length") == "4"
-    assert server.get("/big").body == b"2" * 50000
+    assert server.get("/big").body == b"2" * 150000
     with open(server.dir / "html/a", "r+b") as f:      # in place, the same size
         f.write(b"333!")
     time.sleep(1.2)
@@ -53,7 +53,7 @@ def test_changes_are_seen_after_valid(weir, aio):
 
 def test_unchanged_files_stay(weir):
     server = weir("root @DIR@/html; open_file_cache max=10; open_file_cache_valid 1s;",
-                  files={"html/big": "1" * 100000})
+                  files={"html/big": "1" * 200000})
     server.get("/big")
     first = fds(server)
     assert len(first) == 1
@@ -77,7 +77,7 @@ def test_errors(weir, aio):
 
 def test_min_uses(weir):
     server = weir("root @DIR@/html; open_file_cache max=10; open_file_cache_min_uses 3;",
-                  files={"html/big": "1" * 100000})
+                  files={"html/big": "1" * 200000})
     for uses in range(1, 6):
         assert server.get("/big").status == 200
         time.sleep(0.05)
@@ -87,7 +87,7 @@ def test_min_uses(weir):
 @pytest.mark.parametrize("aio", AIO)
 def test_max(weir, aio):
     server = weir("root @DIR@/html; open_file_cache max=3;" + aio,
-                  files={f"html/{i}": "1" * 100000 for i in range(10)})
+                  files={f"html/{i}": "1" * 200000 for i in range(10)})
     for i in range(10):
         assert server.get(f"/{i}").status == 200
     time.sleep(0.1)
@@ -96,7 +96,7 @@ def test_max(weir, aio):
 
 def test_inactive(weir):
     server = weir("root @DIR@/html; open_file_cache max=10 inactive=1s;",
-                  files={"html/big": "1" * 100000})
+                  files={"html/big": "1" * 200000})
     server.get("/big")
     assert len(fds(server)) == 1
     time.sleep(2.5)
@@ -140,7 +140,7 @@ def test_folders_and_index(weir):
 
 def test_removed_while_sent(weir):
     server = weir("root @DIR@/html; open_file_cache max=1; sendfile on;",
-                  files={"html/large": b"a" * (10 << 20), "html/b": "b" * 100000})
+                  files={"html/large": b"a" * (10 << 20), "html/b": "b" * 200000})
     with server.connect() as s:
         s.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         got = s.recv(1000)

@@ -208,8 +208,8 @@ def test_daemon(tmp_path):
     try:
         assert os.getsid(pid) == pid
         assert os.readlink(f"/proc/{pid}/fd/2") == str(tmp_path / "error.log")
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
-            assert f.read().startswith("weir: master process ")
+        title = pathlib.Path(f"/proc/{pid}/cmdline")
+        wait_until(lambda: title.read_text().startswith("weir: master process "))
         assert b"one\n" in fetch(port)
     finally:
         os.kill(pid, signal.SIGQUIT)
@@ -479,7 +479,7 @@ def test_stopped_worker_holds_nobody_up(two):
 
 
 def answer_of_running(server):
-    """Connections that the stopped worker was woken for wait: the other one takes one in the end."""
+    """Connections that the stopped worker was woken for wait until the other one looks."""
     with server.connect(timeout=1) as s:
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
         try:

@@ -51,11 +51,11 @@ def test_multipart(server):
         other = ranged(server, path, "bytes=1-3,10-12")
         assert boundary not in other.header("Content-Type")
         head = server.get(path, {"Range": "bytes=1-3, 10-12 ,-2"}, method="HEAD")
-        assert head.header("Content-Length") == r.header("Content-Length") and head.body == b""
+        assert (head.status, head.header("Content-Length"), head.body) == (200, str(size), b"")
 
 
 def test_refused_and_ignored(server):
-    for value in ("26-", "30-40", "-0", "5-4", "x", "1", "", "1-2,", "99999999999999999999-"):
+    for value in ("26-", "30-40", "-0", "5-4", "x", "1", "", ",", "99999999999999999999-"):
         r = ranged(server, "/s.txt", "bytes=" + value)
         assert r.status == 416, value
         assert r.header("Content-Range") == "bytes */26"

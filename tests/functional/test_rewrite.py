@@ -271,3 +271,16 @@ def test_other_advice(tmp_path):
     assert len(warnings) == 2, warnings
     assert "the alias has no" in warnings[0] and ":6" in warnings[0]
     assert "on 127.0.0.1:8081 this server answers for all names" in warnings[1]
+
+
+def test_redirects_forget_a_rewrite(weir):
+    s = weir("""
+        location /error { rewrite ^ /elsewhere; error_page 404 @named; return 404; }
+        location @named { set $y 1; return 200 "named $uri"; }
+        location /elsewhere { return 200 elsewhere; }
+        location /inside { internal; location /inside/more { return 200 more; } }
+        location /in { rewrite ^/in(.*) /inside/more last; }
+    """)
+    assert s.get("/error").body == b"named /elsewhere"
+    assert s.get("/inside/more").status == 404
+    assert s.get("/into").status == 200

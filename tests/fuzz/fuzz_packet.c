@@ -9,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The input is a row of messages: a byte for the type, one for the length (in steps of 4), bytes. */
+/* The input is a row of messages: a byte for the type, one for the length (in steps of 4), bytes.
+ * */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct message m;

@@ -111,7 +111,9 @@ static void test_range_parse(void **state)
         { "bytes=x", 10, 9, RANGE_UNSATISFIABLE, "" },
         { "bytes=1", 10, 9, RANGE_UNSATISFIABLE, "" },
         { "bytes=1-2x", 10, 9, RANGE_UNSATISFIABLE, "" },
-        { "bytes=1-2,", 10, 9, RANGE_UNSATISFIABLE, "" },
+        { "bytes=,", 10, 9, RANGE_UNSATISFIABLE, "" },
+        { "bytes=1-2,", 10, 9, RANGE_OK, "1-3 " },
+        { "bytes=,1-2, ,4-5", 10, 9, RANGE_OK, "1-3 4-6 " },
         { "bytes=--1", 10, 9, RANGE_UNSATISFIABLE, "" },
         { "bytes=-", 10, 9, RANGE_UNSATISFIABLE, "" },
         { "bytes=9223372036854775808-", 10, 9, RANGE_UNSATISFIABLE, "" },
@@ -692,7 +694,7 @@ static void test_load(void **state)
     }
 
     struct file_how whole = plain;
-    whole.whole = true;
+    whole.whole = FILES_WHOLE;
     struct file_entry *e = loaded("d/file", whole);
     assert_memory_equal(e->file.bytes, "hello", 5);
     assert_int_equal(e->file.fd, -1);

@@ -5,7 +5,8 @@
  */
 #include "http/modules/access_log.h"
 
-#include <unistd.h>
+#include <errno.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "http/core.h"
@@ -27,59 +28,77 @@ struct log_conf {
     struct log_cache_conf cache;       /* open_log_file_cache */
 };
 
-enum { LINE_MAX_BYTES = 65536 };
+enum { LINE_MAX_BYTES = 65536, GZIP_BUFFER = 65536 };
 
 /* ---- directives ---- */
 
+/* Parameters behind the format. */
 struct words {
-    struct str buffer, flush, gzip, condition;
-    bool has_gzip, has_condition;
+    struct log_buffering how;
+    struct template condition;
+    bool has_condition;
 };
 
-static bool take_word(struct words *w, struct str word)
+static bool take_buffer(struct setting *s, unsigned i, struct str value, struct words *w)
 {
-    struct str value = word, name = str_split(&value, '=');
-
-    if (str_eq(name, STR("buffer")) && value.data)
-        w->buffer = value;
-    else if (str_eq(name, STR("flush")) && value.data)
-        w->flush = value;
-    else if (str_eq(name, STR("if")) && value.data) {
-        w->condition = value;
-        w->has_condition = true;
-    } else if (str_eq(name, STR("gzip"))) {
-        w->gzip = value;
-        w->has_gzip = true;
-    } else
-        return false;
-    return true;
+    return (parse_size(value, &w->how.size) && w->how.size > 0) ||
+           setting_error(s, i, "invalid buffer size \"%.*s\"", STR_ARG(value));
 }
 
-static bool open_sink(struct setting *s, struct access_log *log, const struct words *w,
+static bool take_flush(struct setting *s, unsigned i, struct str value, struct words *w)
+{
+    return (parse_time(value, &w->how.flush) && w->how.flush > 0) ||
+           setting_error(s, i, "invalid flush time \"%.*s\"", STR_ARG(value));
+}
+
+static bool take_gzip(struct setting *s, unsigned i, struct str value, struct words *w)
+{
+    w->how.gzip = 1;
+    return !value.data || (str_to_uint(value, 9, &w->how.gzip) && w->how.gzip > 0) ||
+           setting_error(s, i, "invalid compression level \"%.*s\"", STR_ARG(value));
+}
+
+static bool take_condition(struct setting *s, unsigned i, struct str value, struct words *w)
+{
+    w->has_condition = true;
+    return template_compile_text(s, i, value, config_variables(s), &w->condition);
+}
+
+static bool take_word(struct setting *s, unsigned i, struct words *w)
+{
+    struct str value = setting_arg(s, i), name = str_split(&value, '=');
+
+    if (str_eq(name, STR("buffer")) && value.data)
+        return take_buffer(s, i, value, w);
+    if (str_eq(name, STR("flush")) && value.data)
+        return take_flush(s, i, value, w);
+    if (str_eq(name, STR("gzip")))
+        return take_gzip(s, i, value, w);
+    if (str_eq(name, STR("if")) && value.data)
+        return take_condition(s, i, value, w);
+    return setting_error(s, i, "invalid parameter \"%.*s\"", STR_ARG(setting_arg(s, i)));
+}
+
+static bool open_sink(struct setting *s, struct access_log *log, struct log_buffering how,
                       struct str path)
 {
-    size_t size = w->has_gzip ? 65536 : 0;
-    uint64_t flush = 0;
-
-    if (w->buffer.data && (!parse_size(w->buffer, &size) || size == 0))
-        return setting_error(s, 0, "invalid buffer size \"%.*s\"", STR_ARG(w->buffer));
-    if (w->flush.data && (!parse_time(w->flush, &flush) || flush == 0))
-        return setting_error(s, 0, "invalid flush time \"%.*s\"", STR_ARG(w->flush));
-    if (flush && !size)
+    if (how.gzip && !how.size)
+        how.size = GZIP_BUFFER;
+    if (how.flush && !how.size)
         return setting_error(s, 0, "no buffer is defined for access_log \"%.*s\"", STR_ARG(path));
     if (str_starts(path, STR("syslog:"))) {
-        if (size)
+        if (how.size)
             return setting_error(s, 1, "logs to syslog cannot be buffered");
         log->sink = log_sink_syslog(s, path);
         return log->sink != NULL;
     }
     if (str_index(path, '$') >= 0) {
-        if (size)
+        if (how.size)
             return setting_error(s, 1, "logs cannot have both variables in path and buffering");
         struct str full = path.data[0] == '$' ? path : setting_path(s, path);
         return template_compile_text(s, 1, full, config_variables(s), &log->path);
     }
-    log->sink = log_sink_file(s, setting_path(s, path), size, flush);
+    log->sink = log_sink_file(s, setting_path(s, path), how);
     return log->sink != NULL;
 }
 
@@ -89,29 +108,25 @@ static bool parse_access_log(struct setting *s, void *field)
     struct log_conf *c = s->conf;
     struct words w = { 0 };
     struct access_log log = { 0 };
-    struct str path = setting_arg(s, 1), format = STR("combined");
+    struct str path = setting_arg(s, 1);
+    struct str format = s->node->count > 2 ? setting_arg(s, 2) : STR("combined");
 
     (void)field;
-    if (str_eq(path, STR("off")) && s->node->count == 2) {
+    if (str_eq(path, STR("off"))) {
         c->logs.count = 0;
-        return true;
+        return s->node->count == 2 ||
+               setting_error(s, 2, "invalid parameter \"%.*s\"", STR_ARG(format));
     }
-    unsigned i = 2;
-    if (s->node->count > 2 && !take_word(&w, setting_arg(s, 2)))
-        format = setting_arg(s, 2);
-    for (i = 3; i < s->node->count; i++) {
-        if (!take_word(&w, setting_arg(s, i)))
-            return setting_error(s, i, "invalid parameter \"%.*s\"", STR_ARG(setting_arg(s, i)));
+    for (unsigned i = 3; i < s->node->count; i++) {
+        if (!take_word(s, i, &w))
+            return false;
     }
     log.format = log_format_find(s, format);
     if (!log.format)
         return setting_error(s, 2, "unknown log format \"%.*s\"", STR_ARG(format));
+    log.condition = w.condition;
     log.has_condition = w.has_condition;
-    if (w.has_condition &&
-        !template_compile_text(s, s->node->count - 1, w.condition, config_variables(s),
-                               &log.condition))
-        return false;
-    if (!open_sink(s, &log, &w, path))
+    if (!open_sink(s, &log, w.how, path))
         return false;
     *ARRAY_PUSH(&c->logs, setting_arena(s)) = log;
     return true;
@@ -144,7 +159,8 @@ static const struct directive rows[] = {
     { "access_log", IN_HTTP | IN_SERVER | IN_LOCATION | IN_LOCATION_IF | IN_LIMIT_EXCEPT,
       ARGS_RANGE(1, ARGS_ANY), &type_access_log, FIELD(struct log_conf, logs), .flags = REPEATS,
       .syntax = "path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]] | off",
-      .help = "Where a line for each request goes.",
+      .help = "Where a line for each request goes. With gzip, a buffer of 64k if no other is given is "
+              "compressed as it is written; the file is one for zcat.",
       .default_text = WEIR_HTTP_LOG_PATH " combined" },
     { "open_log_file_cache", IN_HTTP | IN_SERVER | IN_LOCATION, ARGS_RANGE(1, 4), &type_log_cache,
       FIELD(struct log_conf, cache), .initial = "off",
@@ -158,12 +174,11 @@ static bool finish(struct setting *s, void *conf)
 {
     struct log_conf *c = conf;
     struct access_log log = { 0 };
-    struct words none = { 0 };
 
     if (s->block->context != IN_HTTP || tree_find(s->node->children, STR("access_log")))
         return true;
     log.format = log_format_find(s, STR("combined"));
-    if (!log.format || !open_sink(s, &log, &none, STR(WEIR_HTTP_LOG_PATH)))
+    if (!log.format || !open_sink(s, &log, (struct log_buffering){ 0 }, STR(WEIR_HTTP_LOG_PATH)))
         return false;
     *ARRAY_PUSH(&c->logs, setting_arena(s)) = log;
     return true;
@@ -186,6 +201,23 @@ static bool wanted(const struct access_log *log, struct request *r)
     return value.len > 0 && !str_eq(value, STR("0"));
 }
 
+/* Names made of what clients say must not fill a disk with files: there is a log only where there is a
+ * site. */
+static bool has_root(struct request *r)
+{
+    const struct core_conf *core = core_conf(r->conf);
+    struct stat st;
+
+    if (core->is_alias)
+        return true;
+    struct str root = template_value_nul(&core->root, request_script(r));
+    if (stat(root.data, &st) == 0 && S_ISDIR(st.st_mode))
+        return true;
+    request_log(r, LOG_LEVEL_ERROR, errno, "testing \"%.*s\" existence failed while logging request",
+                STR_ARG(root));
+    return false;
+}
+
 static void write_line(struct request *r, const struct log_conf *c, const struct access_log *log,
                        struct str line)
 {
@@ -194,7 +226,7 @@ static void write_line(struct request *r, const struct log_conf *c, const struct
         return;
     }
     struct str path = template_value_nul(&log->path, request_script(r));
-    if (path.len && path.data[0])
+    if (path.len && path.data[0] && has_root(r))
         log_cache_write(&c->cache, path, line, r);
 }
 

@@ -163,14 +163,48 @@ static const struct directive rows[] = {
     { 0 },
 };
 
+static bool names(const struct added_list *list, struct str name)
+{
+    for (unsigned i = 0; i < list->items.count; i++) {
+        if (str_eq_nocase(list->items.items[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Lines here put away those of the outer block, which bites where they set something else. */
+static void warn_of_dropped(struct setting *s, const struct added_list *list,
+                            const struct added_list *outer, const struct node *line)
+{
+    struct out o = out_growing(&s->config->scratch, 4096);
+    struct setting place = *s;
+
+    for (unsigned i = 0; i < outer->items.count; i++) {
+        struct str name = outer->items.items[i].name;
+        if (names(list, name))
+            continue;
+        if (out_len(&o))
+            OUT_LITERAL(&o, ", ");
+        out_str(&o, name);
+    }
+    place.node = line;
+    if (out_len(&o))
+        setting_advise(&place, 0, "\"%.*s\" here drops those of the outer block: %.*s "
+                                  "(repeat them, or say \"%.*s_inherit merge\")",
+                       STR_ARG(line->words[0].text), (int)out_len(&o), o.start,
+                       STR_ARG(line->words[0].text));
+}
+
 /* The rules of inheritance that the engine's own (lines here replace those outside) is not. */
 static void settle_list(struct setting *s, struct added_list *list, const struct added_list *outer,
                         unsigned inherit, struct str name)
 {
-    bool own = s->node->children && tree_find(s->node->children, name);
+    const struct node *own = s->node->children ? tree_find(s->node->children, name) : NULL;
 
     if (inherit == INHERIT_OFF && !own)
         list->items.count = 0;
+    if (inherit == INHERIT_ON && own)
+        warn_of_dropped(s, list, outer, own);
     if (inherit != INHERIT_MERGE || !own)
         return;
     for (unsigned i = 0; i < outer->items.count; i++)
@@ -308,8 +342,7 @@ static void put_expires(struct request *r, time_t when, struct str control)
 
 static void set_expires(struct request *r, const struct expires_conf *e)
 {
-    time_t now = clock_seconds();
-    int64_t age = e->seconds;
+    int64_t now = clock_seconds(), age = e->seconds;
 
     switch (e->mode) {
     case EXPIRES_OFF:
@@ -323,20 +356,18 @@ static void set_expires(struct request *r, const struct expires_conf *e)
     case EXPIRES_DAILY:
         age = until_time_of_day(e->seconds);
         break;
-    case EXPIRES_MODIFIED:
-        if (r->response.last_modified < 0)
-            return;
-        age = (int64_t)r->response.last_modified + e->seconds - (int64_t)now;
+    case EXPIRES_MODIFIED:                     /* 0, and what has no such time, count from now */
+        if (e->seconds && r->response.last_modified >= 0)
+            age += r->response.last_modified - now;
         break;
     case EXPIRES_ACCESS:
         break;
     }
-    if (age == 0 && e->mode == EXPIRES_ACCESS)
-        put_expires(r, now, STR("max-age=0"));
-    else if (age < 0)
-        put_expires(r, now + (time_t)age, STR("no-cache"));
+    if (age < 0 || e->seconds < 0)
+        put_expires(r, (time_t)(now + age), STR("no-cache"));
     else
-        put_expires(r, now + (time_t)age, arena_printf(&r->arena, "max-age=%lld", (long long)age));
+        put_expires(r, (time_t)(now + age),
+                    arena_printf(&r->arena, "max-age=%lld", (long long)age));
 }
 
 static void apply_expires(struct request *r, const struct expires_conf *e)

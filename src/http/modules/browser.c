@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "config/types.h"
+#include "http/http.h"
 #include "http/request.h"
-#include "script/config_variables.h"
 
 /* How a browser tells its version, in the order in which they are looked for: Opera may call itself MSIE
  * as well. */
@@ -253,18 +253,19 @@ static bool get_msie(struct script *s, const struct variable *var, struct value 
     return value_give(v, agent.data && str_find(agent, STR("MSIE ")) >= 0 ? STR("1") : STR(""));
 }
 
+static const struct variable variables[] = {
+    { .name = STR_INIT("msie"), .get = get_msie },
+    { .name = STR_INIT("modern_browser"), .get = get_modern, .flags = VARIABLE_VOLATILE },
+    { .name = STR_INIT("ancient_browser"), .get = get_ancient, .flags = VARIABLE_VOLATILE },
+    { .name = { NULL, 0 } },
+};
+
+static const struct http_module http_module = { .variables = variables };
+
 static bool finish(struct setting *s, void *conf)
 {
-    static const struct variable variables[] = {
-        { .name = STR_INIT("msie"), .get = get_msie },
-        { .name = STR_INIT("modern_browser"), .get = get_modern, .flags = VARIABLE_VOLATILE },
-        { .name = STR_INIT("ancient_browser"), .get = get_ancient, .flags = VARIABLE_VOLATILE },
-        { .name = { NULL, 0 } },
-    };
     struct browser_conf *c = conf;
 
-    if (s->block->context == IN_HTTP)
-        variables_add_all(config_variables(s), variables);
     settle_modern(s, &c->modern);
     if (c->modern.list.count)
         qsort(c->modern.list.items, c->modern.list.count, sizeof(struct modern), by_kind);
@@ -276,4 +277,5 @@ struct module http_browser_module = {
     .directives = rows,
     .conf_size = sizeof(struct browser_conf),
     .finish = finish,
+    .extra = &http_module,
 };

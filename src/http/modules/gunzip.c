@@ -5,9 +5,9 @@
 
 #include "base/deflate/inflate.h"
 #include "http/core.h"
-#include "http/modules/filter_input.h"
 #include "http/modules/gzip_client.h"
 #include "http/modules/scratch.h"
+#include "http/reader.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -42,7 +42,7 @@ static const struct gunzip_conf *conf_of(void *const *conf)
 
 struct gunzip_source {
     struct source source;
-    struct filter_input in;
+    struct reader in;
     struct str piece;                  /* of the input: what is not decompressed yet */
     struct inflate *inflate;           /* NULL: not begun, or ended */
     char *space;
@@ -83,7 +83,7 @@ static enum pull bad(struct gunzip_source *g, const char *why)
 static enum pull step(struct gunzip_source *g, struct inflate_io *io)
 {
     if (!g->more && g->piece.len == 0) {
-        enum pull result = filter_input_next(&g->in, &g->piece);
+        enum pull result = reader_next(&g->in, &g->piece);
         if (result == PULL_LAST)
             return g->complete ? PULL_LAST : bad(g, "the compressed response is cut off");
         if (result != PULL_DATA)
@@ -119,7 +119,7 @@ static void gunzip_close(struct source *s)
 {
     struct gunzip_source *g = (struct gunzip_source *)s;
 
-    filter_input_close(&g->in);
+    source_close(g->in.source);
     scratch_give(g->inflate);
     scratch_give(g->space);
     g->inflate = NULL;
@@ -150,7 +150,7 @@ static int apply(struct request *r)
     struct gunzip_source *g = ARENA_NEW(&r->arena, struct gunzip_source);
     g->source = (struct source){ &gunzip_ops, r };
     g->piece = STR("");
-    filter_input_init(&g->in, res->body);
+    reader_init(&g->in, res->body);
     res->body = &g->source;
     return 0;
 }

@@ -6,10 +6,10 @@
 
 #include "base/deflate/deflate.h"
 #include "http/core.h"
-#include "http/modules/filter_input.h"
-#include "http/modules/gzip_client.h"
 #include "http/media_types.h"
+#include "http/modules/gzip_client.h"
 #include "http/modules/scratch.h"
+#include "http/reader.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -109,7 +109,7 @@ static const struct directive rows[] = {
 
 struct gzip_source {
     struct source source;
-    struct filter_input in;
+    struct reader in;
     struct str piece;                  /* of the input: what is not compressed yet */
     struct deflate *deflate;           /* NULL: not begun, or ended */
     void *memory;                      /* of it */
@@ -193,7 +193,7 @@ static enum pull next_input(struct gzip_source *g)
 
     if (g->unfinished || g->piece.len)
         return PULL_DATA;
-    result = filter_input_next(&g->in, &g->piece);
+    result = reader_next(&g->in, &g->piece);
     switch (result) {
     case PULL_DATA:
         g->flush = conf_of(g->source.request)->no_buffer ? DEFLATE_SYNC : DEFLATE_NO_FLUSH;
@@ -269,7 +269,7 @@ static void gzip_close(struct source *s)
 {
     struct gzip_source *g = (struct gzip_source *)s;
 
-    filter_input_close(&g->in);
+    source_close(g->in.source);
     end(g);
     scratch_give(g->space);
     g->space = NULL;
@@ -308,7 +308,7 @@ static int apply(struct request *r)
     struct gzip_source *g = ARENA_NEW(&r->arena, struct gzip_source);
     g->source = (struct source){ &gzip_ops, r };
     g->piece = STR("");
-    filter_input_init(&g->in, res->body);
+    reader_init(&g->in, res->body);
     *REQUEST_CONTEXT(r, http_gzip_module) = g;
     g->length = res->length > 0 ? (uint64_t)res->length : 0;
     response_forget_length(r);

@@ -31,7 +31,9 @@ static const struct number_range statuses = { 400, 599 };
 static const struct directive rows[] = {
     { "limit_conn_zone", IN_HTTP, ARGS(2), &type_conn_limit_zone, .flags = REPEATS,
       .syntax = "key zone=name:size",
-      .help = "A shared zone that counts requests under way for each value of a key." },
+      .help = "A shared zone that counts requests under way for each value of a key, such as "
+              "$binary_remote_addr, or $binary_remote_addr_64, which takes all IPv6 addresses of one "
+              "/64 network for one client." },
     { "limit_conn", PLACES, ARGS(2), &type_conn_limit, FIELD(struct limit_conn_conf, limits),
       .flags = REPEATS, .syntax = "zone number",
       .help = "The most requests that may be under way for one value of a zone's key." },
@@ -70,10 +72,17 @@ static const struct variable variables[] = {
 
 static const struct http_module extra = { .variables = variables };
 
+static bool finish(struct setting *s, void *conf)
+{
+    (void)conf;
+    return conn_count_all_defined(s);
+}
+
 struct module http_limit_conn_module = {
     .name = "ngx_http_limit_conn_module",
     .directives = rows,
     .conf_size = sizeof(struct limit_conn_conf),
+    .finish = finish,
     .extra = &extra,
 };
 

@@ -186,10 +186,12 @@ static const struct directive rows[] = {
     { "limit_req_zone", IN_HTTP, ARGS_RANGE(3, 4), &type_zone, .flags = REPEATS,
       .syntax = "key zone=name:size rate=rate",
       .help = "A shared zone that counts requests for each value of a key, and the rate that is "
-              "allowed." },
+              "allowed. $binary_remote_addr is the usual key; $binary_remote_addr_64 takes all IPv6 "
+              "addresses of one /64 network, which a single client may have, for one." },
     { "limit_req", PLACES, ARGS_RANGE(1, 3), &type_limit, FIELD(struct limit_req_conf, limits),
       .flags = REPEATS, .syntax = "zone=name [burst=number] [nodelay | delay=number]",
-      .help = "Hold requests to a zone's rate; a burst above it waits its turn, more is refused." },
+      .help = "Hold requests to a zone's rate; a burst above it waits its turn, more is refused, "
+              "with a Retry-After that says when to come again." },
     { "limit_req_status", PLACES, ARGS(1), &type_number, FIELD(struct limit_req_conf, status),
       .initial = "503", .data = &statuses, .help = "The status of refused requests." },
     { "limit_req_log_level", PLACES, ARGS(1), &type_enum, FIELD(struct limit_req_conf, log_level),
@@ -228,10 +230,17 @@ static const struct variable variables[] = {
 
 static const struct http_module extra = { .variables = variables };
 
+static bool finish(struct setting *s, void *conf)
+{
+    (void)conf;
+    return limit_zone_all_defined(s, &tag);
+}
+
 struct module http_limit_req_module = {
     .name = "ngx_http_limit_req_module",
     .directives = rows,
     .conf_size = sizeof(struct limit_req_conf),
+    .finish = finish,
     .extra = &extra,
 };
 

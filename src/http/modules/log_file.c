@@ -10,17 +10,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/deflate/deflate.h"
 #include "base/syslog.h"
 #include "event/timer.h"
 #include "http/core.h"
 #include "http/request.h"
+#include "script/table.h"
 
 struct log_sink {
     struct log_file *file;             /* NULL: syslog */
     struct syslog *syslog;
-    char *buffer;                      /* NULL: each line is written at once */
-    size_t size, used;
-    uint64_t flush;                    /* ms; 0: not by time */
+    struct log_buffering how;
+    char *buffer;                      /* of how.size bytes; NULL: each line is written at once */
+    size_t used;
     struct timer timer;
     time_t complained;                 /* when a failure was last logged */
 };
@@ -37,20 +39,51 @@ static void complain(struct log_sink *sink, int error)
              STR_ARG(sink->file->path));
 }
 
+/* With one call, so that what several workers write does not mix. */
 static void write_out(struct log_sink *sink, struct str text)
 {
-    if (sink->file->fd < 0)
-        return;
     ssize_t n = write(sink->file->fd, text.data, text.len);
+
     if (n != (ssize_t)text.len)
         complain(sink, n < 0 ? errno : ENOSPC);
+}
+
+/* The same as a member of gzip's. */
+static void write_compressed(struct log_sink *sink, struct str text)
+{
+    struct deflate_params params = {
+        .format = DEFLATE_GZIP, .level = sink->how.gzip, .window_bits = 15, .mem_level = 8,
+        .length = text.len,
+    };
+    size_t room = text.len + text.len / 64 + 128, state = (deflate_memory(&params) + 15) & ~(size_t)15;
+    char *memory = malloc(state + room);
+
+    if (!memory) {
+        complain(sink, ENOMEM);
+        return;
+    }
+    struct deflate_io io = {
+        (const unsigned char *)text.data, text.len, (unsigned char *)memory + state, room,
+    };
+    if (deflate_run(deflate_init(memory, &params), &io, DEFLATE_FINISH) == DEFLATE_END)
+        write_out(sink, (struct str){ memory + state, room - io.out_len });
+    free(memory);
+}
+
+static void put(struct log_sink *sink, struct str text)
+{
+    if (sink->file->fd < 0 || text.len == 0)
+        return;
+    if (sink->how.gzip)
+        write_compressed(sink, text);
+    else
+        write_out(sink, text);
 }
 
 static void flush(struct log_sink *sink)
 {
     timer_cancel(&sink->timer);
-    if (sink->used)
-        write_out(sink, (struct str){ sink->buffer, sink->used });
+    put(sink, (struct str){ sink->buffer, sink->used });
     sink->used = 0;
 }
 
@@ -69,42 +102,42 @@ static void fini_sink(void *data)
         syslog_fini(sink->syslog);
 }
 
-/* The sink of a path that this generation has already. */
-static struct log_sink *known_sink(struct generation *g, const struct log_file *file)
+static struct log_sink *new_file_sink(struct generation *g, struct log_file *file,
+                                      const struct log_buffering *how)
 {
-    struct http *h = g->http;
+    struct log_sink *sink = ARENA_NEW(&g->arena, struct log_sink);
 
-    for (unsigned i = 0; i < h->log_sinks.count; i++) {
-        if (h->log_sinks.items[i]->file == file)
-            return h->log_sinks.items[i];
-    }
-    return NULL;
-}
-
-struct log_sink *log_sink_file(struct setting *s, struct str path, size_t buffer, uint64_t flush_ms)
-{
-    struct generation *g = s->config->generation;
-    struct log_file *file = generation_log_file(g, path);
-    struct log_sink *sink = known_sink(g, file);
-
-    if (sink) {
-        if (sink->size != buffer || sink->flush != flush_ms) {
-            setting_error(s, 1, "access_log \"%.*s\" already defined with conflicting parameters",
-                          STR_ARG(path));
-            return NULL;
-        }
-        return sink;
-    }
-    sink = ARENA_NEW(&g->arena, struct log_sink);
     sink->file = file;
-    sink->size = buffer;
-    sink->flush = flush_ms;
+    sink->how = *how;
     timer_init(&sink->timer, on_flush_time);
-    if (buffer)
-        sink->buffer = arena_alloc(&g->arena, buffer);
-    *ARRAY_PUSH(&((struct http *)g->http)->log_sinks, &g->arena) = sink;
+    if (how->size)
+        sink->buffer = arena_alloc(&g->arena, how->size);
     generation_cleanup(g, fini_sink, sink);
     return sink;
+}
+
+struct log_sink *log_sink_file(struct setting *s, struct str path, struct log_buffering how)
+{
+    struct generation *g = s->config->generation;
+    struct http *h = g->http;
+    uint32_t hash = str_hash(path);
+
+    if (!h->log_sinks) {
+        h->log_sinks = ARENA_NEW(&g->arena, struct table);
+        table_init(h->log_sinks, &g->arena, false);
+    }
+    struct table_entry *known = table_find(h->log_sinks, hash, path);
+    if (!known) {
+        struct log_sink *sink = new_file_sink(g, generation_log_file(g, path), &how);
+        table_add(h->log_sinks, hash, sink->file->path, sink);
+        return sink;
+    }
+    struct log_sink *sink = known->value;
+    if (sink->how.size == how.size && sink->how.flush == how.flush && sink->how.gzip == how.gzip)
+        return sink;
+    setting_error(s, 1, "access_log \"%.*s\" already defined with conflicting parameters",
+                  STR_ARG(path));
+    return NULL;
 }
 
 struct log_sink *log_sink_syslog(struct setting *s, struct str text)
@@ -133,16 +166,16 @@ void log_sink_write(struct log_sink *sink, struct str line)
         syslog_send(sink->syslog, sink->syslog->severity, str_first(line, line.len - 1));
         return;
     }
-    if (sink->used + line.len > sink->size)
+    if (sink->used + line.len > sink->how.size)
         flush(sink);
-    if (line.len > sink->size) {
-        write_out(sink, line);
+    if (line.len > sink->how.size) {
+        put(sink, line);
         return;
     }
     memcpy(sink->buffer + sink->used, line.data, line.len);
     sink->used += line.len;
-    if (sink->flush && !timer_armed(&sink->timer))
-        timer_set(&sink->timer, sink->flush);
+    if (sink->how.flush && !timer_armed(&sink->timer))
+        timer_set(&sink->timer, sink->how.flush);
 }
 
 /* ---- files named by variables ---- */
@@ -193,6 +226,8 @@ const struct type type_log_cache = {
 /* A file in mind: open, or only counted so far. */
 struct kept {
     struct list link;                  /* the one used last stands first */
+    struct kept *next;                 /* in its bucket */
+    uint32_t hash;
     int fd;
     unsigned uses;
     time_t used, checked;
@@ -202,9 +237,20 @@ struct kept {
 
 static struct list kept_files = { &kept_files, &kept_files };
 static unsigned kept_count;
+static struct kept *buckets[1024];
+
+static struct kept **bucket_of(uint32_t hash)
+{
+    return &buckets[(hash ^ hash >> 16) % (sizeof buckets / sizeof buckets[0])];
+}
 
 static void forget(struct kept *k)
 {
+    struct kept **place = bucket_of(k->hash);
+
+    while (*place != k)
+        place = &(*place)->next;
+    *place = k->next;
     list_remove(&k->link);
     if (k->fd >= 0)
         close(k->fd);
@@ -218,14 +264,13 @@ void log_cache_close_all(void)
         forget(CONTAINER(kept_files.next, struct kept, link));
 }
 
-static struct kept *find_kept(struct str path)
+static struct kept *find_kept(struct str path, uint32_t hash)
 {
-    LIST_EACH(node, &kept_files) {
-        struct kept *k = CONTAINER(node, struct kept, link);
-        if (strcmp(k->path, path.data) == 0)
-            return k;
-    }
-    return NULL;
+    struct kept *k = *bucket_of(hash);
+
+    while (k && (k->hash != hash || strcmp(k->path, path.data) != 0))
+        k = k->next;
+    return k;
 }
 
 /* Old ones go, and the one that was not used for longest where there are too many. */
@@ -239,9 +284,24 @@ static void make_room(const struct log_cache_conf *conf)
     }
 }
 
+static struct kept *new_kept(struct str path, uint32_t hash)
+{
+    struct kept *k = malloc(sizeof *k + path.len + 1), **place = bucket_of(hash);
+
+    if (!k)
+        return NULL;
+    *k = (struct kept){ .fd = -1, .hash = hash, .next = *place };
+    memcpy(k->path, path.data, path.len + 1);
+    list_init(&k->link);
+    *place = k;
+    kept_count++;
+    return k;
+}
+
 static struct kept *keep(const struct log_cache_conf *conf, struct str path)
 {
-    struct kept *k = find_kept(path);
+    uint32_t hash = str_hash(path);
+    struct kept *k = find_kept(path, hash);
 
     if (k && k->used + conf->inactive < clock_seconds()) {
         forget(k);
@@ -249,13 +309,9 @@ static struct kept *keep(const struct log_cache_conf *conf, struct str path)
     }
     if (!k) {
         make_room(conf);
-        k = malloc(sizeof *k + path.len + 1);
+        k = new_kept(path, hash);
         if (!k)
             return NULL;
-        *k = (struct kept){ .fd = -1 };
-        memcpy(k->path, path.data, path.len + 1);
-        list_init(&k->link);
-        kept_count++;
     }
     list_remove(&k->link);
     list_push_front(&kept_files, &k->link);
@@ -278,20 +334,33 @@ static void check_kept(const struct log_cache_conf *conf, struct kept *k)
     }
 }
 
+/* One message a minute, whichever file it is that fails. */
+static void complain_of(struct request *r, int error, const char *what, struct str path)
+{
+    static time_t complained;
+
+    if (clock_seconds() - complained < 60)
+        return;
+    complained = clock_seconds();
+    request_log(r, LOG_LEVEL_CRIT, error, "%s \"%.*s\" failed, lines of the access log are lost", what,
+                STR_ARG(path));
+}
+
 static int open_for(struct request *r, struct str path)
 {
     int fd = open(path.data, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 
     if (fd < 0)
-        request_log(r, LOG_LEVEL_CRIT, errno, "open() \"%.*s\" failed", STR_ARG(path));
+        complain_of(r, errno, "open()", path);
     return fd;
 }
 
 static void write_line(struct request *r, int fd, struct str path, struct str line)
 {
-    if (fd >= 0 && write(fd, line.data, line.len) != (ssize_t)line.len)
-        request_log(r, LOG_LEVEL_ALERT, errno, "writing the access log \"%.*s\" failed",
-                    STR_ARG(path));
+    ssize_t n = fd < 0 ? (ssize_t)line.len : write(fd, line.data, line.len);
+
+    if (n != (ssize_t)line.len)
+        complain_of(r, n < 0 ? errno : ENOSPC, "write()", path);
 }
 
 void log_cache_write(const struct log_cache_conf *conf, struct str path, struct str line,

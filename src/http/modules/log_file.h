@@ -10,9 +10,15 @@
 struct log_sink;
 struct request;
 
-/* A file; `buffer` bytes are gathered (0: none) and written when full or after `flush` ms (0: not by
- * time).  The same path has one buffer.  NULL after setting_error(). */
-struct log_sink *log_sink_file(struct setting *s, struct str path, size_t buffer, uint64_t flush);
+/* How lines reach a file. */
+struct log_buffering {
+    size_t size;                       /* bytes that are gathered before they are written; 0: none */
+    uint64_t flush;                    /* ms after which they are written all the same; 0: not by time */
+    unsigned gzip;                     /* level from 1; each write is a member of gzip's; 0: plain text */
+};
+
+/* A file.  The same path has one buffer.  NULL after setting_error(). */
+struct log_sink *log_sink_file(struct setting *s, struct str path, struct log_buffering how);
 struct log_sink *log_sink_syslog(struct setting *s, struct str text);
 struct str log_sink_name(const struct log_sink *sink);
 /* A whole line, its end included. */

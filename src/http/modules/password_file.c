@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "script/table.h"
 
@@ -18,6 +19,7 @@ enum { MAX_KEPT = 64, MAX_SIZE = 64 << 20 };
 struct kept {
     struct list link;                  /* the one used last stands first */
     struct stat seen;
+    time_t read_at;                    /* the calendar's second */
     struct arena arena;                /* the rest, this struct too */
     struct str path;
     struct table users;                /* name → struct str * */
@@ -39,6 +41,13 @@ void password_file_forget_all(void)
 {
     while (!list_empty(&files))
         forget(CONTAINER(files.next, struct kept, link));
+}
+
+/* A file that was written in the second in which it was read may have been written again in the same
+ * tick of its clock. */
+static bool is_settled(const struct kept *k)
+{
+    return k->seen.st_mtim.tv_sec + 1 < k->read_at;
 }
 
 static bool unchanged(const struct stat *a, const struct stat *b)
@@ -89,37 +98,55 @@ static struct kept *kept_new(struct str path, const struct stat *seen)
     k->arena = a;
     k->path = arena_str(&k->arena, path);
     k->seen = *seen;
+    k->read_at = clock_seconds();
     table_init(&k->users, &k->arena, false);
     list_init(&k->link);
     return k;
 }
 
-static struct kept *load(struct str path)
+static void take_lines(struct kept *k, struct str text)
 {
-    int fd = open(path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    struct str text;
+    while (text.data && text.len)
+        take_line(k, str_split(&text, '\n'));
+}
 
-    if (fd < 0)
+/* What an open file holds.  NULL: errno. */
+static struct kept *read_file(struct str path, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
         return NULL;
-    if (fstat(fd, &st) < 0 || st.st_size > MAX_SIZE) {
-        close(fd);
+    if (!S_ISREG(st.st_mode) || st.st_size > MAX_SIZE) {
+        errno = S_ISDIR(st.st_mode) ? EISDIR : S_ISREG(st.st_mode) ? EFBIG : EINVAL;
         return NULL;
     }
     struct kept *k = kept_new(path, &st);
-    char *bytes = arena_try_alloc(&k->arena, (size_t)st.st_size + 1);
-    bool good = bytes && read_all(fd, bytes, (size_t)st.st_size);
-    int error = bytes ? errno : ENOMEM;
-    close(fd);
-    if (!good) {
-        struct arena a = k->arena;
-        arena_fini(&a);
-        errno = error;
-        return NULL;
+    size_t size = (size_t)st.st_size;
+    char *bytes = arena_try_alloc(&k->arena, size + 1);
+    if (!bytes)
+        errno = ENOMEM;
+    else if (read_all(fd, bytes, size)) {
+        take_lines(k, (struct str){ bytes, size });
+        return k;
     }
-    text = (struct str){ bytes, (size_t)st.st_size };
-    while (text.data && text.len)
-        take_line(k, str_split(&text, '\n'));
+    int error = errno;
+    struct arena a = k->arena;
+    arena_fini(&a);
+    errno = error;
+    return NULL;
+}
+
+static struct kept *load(struct str path)
+{
+    int fd = open(path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return NULL;
+    struct kept *k = read_file(path, fd);
+    int error = errno;
+    close(fd);
+    errno = error;
     return k;
 }
 
@@ -138,7 +165,7 @@ bool password_file_find(struct str path, struct str user, struct str *entry)
     struct kept *k = find_kept(path);
     struct stat st;
 
-    if (k && (stat(path.data, &st) < 0 || !unchanged(&st, &k->seen))) {
+    if (k && (!is_settled(k) || stat(path.data, &st) < 0 || !unchanged(&st, &k->seen))) {
         forget(k);
         k = NULL;
     }

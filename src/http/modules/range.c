@@ -78,7 +78,10 @@ enum range_result range_parse(struct str value, int64_t length, unsigned max, st
     value = str_from(value, sizeof "bytes=" - 1);
     while (value.data) {
         struct range range;
-        if (!take_range(str_split(&value, ','), length, &range))
+        struct str spec = str_trim(str_split(&value, ','));
+        if (spec.len == 0)                     /* of a list: RFC 9110 section 5.6.1.2 */
+            continue;
+        if (!take_range(spec, length, &range))
             return RANGE_UNSATISFIABLE;
         if (range.first >= range.end) {
             if (range.first == 0)              /* of an empty body there is only the whole */
@@ -374,8 +377,8 @@ static int range_apply(struct request *r)
         return 0;
     }
     struct str value = headers_value(&r->headers, HEADER_RANGE);
-    if (!value.data || (r->method != METHOD_GET && r->method != METHOD_HEAD) || !if_range_holds(r))
-        return 0;
+    if (!value.data || r->method != METHOD_GET || !if_range_holds(r))
+        return 0;                              /* for GET alone: RFC 9110 section 14.2 */
     switch (range_parse(value, res->length, max, &r->arena, &ranges)) {
     case RANGE_UNSATISFIABLE:
         return unsatisfiable(r);

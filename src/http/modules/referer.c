@@ -196,15 +196,17 @@ static bool get_invalid(struct script *s, const struct variable *var, struct val
     return value_give(v, valid(r, &c->valid) ? STR("") : STR("1"));
 }
 
+static const struct variable variables[] = {
+    { .name = STR_INIT("invalid_referer"), .get = get_invalid, .flags = VARIABLE_CHANGEABLE },
+    { .name = { NULL, 0 } },
+};
+
+static const struct http_module http_module = { .variables = variables };
+
 static bool finish(struct setting *s, void *conf)
 {
-    static const struct variable invalid = {
-        .name = STR_INIT("invalid_referer"), .get = get_invalid, .flags = VARIABLE_CHANGEABLE,
-    };
     struct referer_conf *c = conf;
 
-    if (s->block->context == IN_SERVER)        /* where its rows begin; once more does no harm */
-        variables_add(config_variables(s), &invalid);
     if (c->valid.server_names && tree_find(s->block->node->children, STR("valid_referers")))
         add_server_names(s, &c->valid);
     return true;
@@ -215,4 +217,5 @@ struct module http_referer_module = {
     .directives = rows,
     .conf_size = sizeof(struct referer_conf),
     .finish = finish,
+    .extra = &http_module,
 };

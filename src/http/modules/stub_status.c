@@ -9,7 +9,6 @@
 #include "http/http.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "script/config_variables.h"
 
 static uint64_t active(void)
 {
@@ -66,17 +65,8 @@ static const struct directive rows[] = {
     { 0 },
 };
 
-/* Its rows begin in servers: what the first of them adds is there for the others. */
-static bool finish(struct setting *s, void *conf)
-{
-    struct variables *names = config_variables(s);
-
-    (void)conf;
-    for (const struct variable *v = variables; v->name.len; v++)
-        variables_add(names, v);
-    return true;
-}
+static const struct http_module http_module = { .variables = variables };
 
 struct module http_stub_status_module = {
-    .name = "ngx_http_stub_status_module", .directives = rows, .finish = finish,
+    .name = "ngx_http_stub_status_module", .directives = rows, .extra = &http_module,
 };

@@ -343,11 +343,13 @@ static ptrdiff_t decode(struct str path, char *space)
             bool whole = path.len - i > 2;
             int high = whole ? char_hex(path.data[i + 1]) : -1;
             int low = whole ? char_hex(path.data[i + 2]) : -1;
-            if (high < 0 || low < 0 || (high == 0 && low == 0))
+            if (high < 0 || low < 0)
                 return -1;
             c = (char)(high << 4 | low);
             i += 2;
         }
+        if (c == '\0')
+            return -1;
         *to++ = c;
     }
     return to - space;
