@@ -54,6 +54,8 @@ int main(int argc, char **argv)
         return cli_help(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "dump") == 0)
         return run_options(argc - 1, argv + 1, cli_dump);
+    if (argc > 1 && strcmp(argv[1], "explain") == 0)
+        return cli_explain(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "serve") == 0)
         return run_serve(argc, argv);
     return run_options(argc, argv, obey);

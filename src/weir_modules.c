@@ -25,6 +25,7 @@
 #include "http/modules/limit_conn.h"
 #include "http/modules/limit_req.h"
 #include "http/modules/random_index.h"
+#include "http/modules/mirror.h"
 #include "http/modules/realip.h"
 #include "http/modules/referer.h"
 #include "http/modules/rewrite/rewrite.h"
@@ -40,6 +41,7 @@
 #include "script/geo.h"
 #include "script/map.h"
 #include "script/split_clients.h"
+#include "upstream/upstream.h"
 
 struct module *const weir_modules[] = {
     &process_module,
@@ -67,6 +69,7 @@ struct module *const weir_modules[] = {
     IF_MODULE_gzip_static(&http_gzip_static_module,)
     IF_MODULE_gunzip(&http_gunzip_module,)
     IF_MODULE_ssi(&http_ssi_module,)
+    IF_MODULE_mirror(&http_mirror_module,)
     IF_MODULE_sub(&http_sub_module,)
     IF_MODULE_addition(&http_addition_module,)
     IF_MODULE_charset(&http_charset_module,)
@@ -78,6 +81,8 @@ struct module *const weir_modules[] = {
     IF_MODULE_random_index(&http_random_index_module,)
     IF_MODULE_userid(&http_userid_module,)
     &http_log_module,
+    &http_upstream_module,
+    IF_MODULE_upstream_keepalive(&http_upstream_keepalive_module,)
     &http_proxy_module,
     NULL,
 };

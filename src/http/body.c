@@ -8,13 +8,13 @@
 #include "http/core.h"
 #include "http/temp_file.h"
 
-enum { READS_A_TURN = 16 };            /* of a body that is read away, before others get their turn */
+enum { READS_A_TURN = 16 };            /* of a body that is read away: others want their turn */
 
 /* A body that is being read. */
 struct reading {
     struct body body;                  /* first: r->body points at it */
     char *space;
-    size_t size, used;                 /* bytes of space; how many hold what is not in the file yet */
+    size_t size, used;                 /* bytes of space; of those not in the file yet */
     uint64_t in_file;
 };
 
@@ -71,7 +71,8 @@ static int spool(struct request *r, struct reading *b)
 
     if (b->body.file < 0) {
         if (conf->client_body_in_file_only == BODY_IN_FILE_OFF)
-            request_log(r, LOG_LEVEL_WARN, 0, "a client request body is buffered to a temporary file");
+            request_log(r, LOG_LEVEL_WARN, 0,
+                        "a client request body is buffered to a temporary file");
         b->body.file = temp_file_open(r, &conf->client_body_temp_path, keep, &b->body.file_path);
         if (b->body.file < 0)
             return STATUS_INTERNAL_SERVER_ERROR;
@@ -102,7 +103,8 @@ static int finish(struct request *r, struct reading *b, bool force_file)
     return STEP_NEXT;
 }
 
-/* One read.  More than 0: bytes; otherwise a step's result, negative statuses of the wire turned. */
+/* One read.  More than 0: bytes; otherwise a step's result, negative statuses of the wire turned.
+ * */
 static int read_some(struct request *r, struct reading *b, bool *end)
 {
     const struct core_conf *conf = core_conf(r->conf);
@@ -123,7 +125,8 @@ static int read_some(struct request *r, struct reading *b, bool *end)
     b->used += (size_t)n;
     b->body.length += (uint64_t)n;
     if (conf->client_max_body_size && b->body.length > (uint64_t)conf->client_max_body_size) {
-        request_log(r, LOG_LEVEL_ERROR, 0, "client intended to send too large chunked body: %llu bytes",
+        request_log(r, LOG_LEVEL_ERROR, 0,
+                    "client intended to send too large chunked body: %llu bytes",
                     (unsigned long long)b->body.length);
         return STATUS_CONTENT_TOO_LARGE;
     }

@@ -1,6 +1,7 @@
 /*
  * body: the request's body: read, bounded by client_max_body_size, kept in memory or spooled to a
- * file, or discarded.  Reading goes on by the same calls after request_wake(): there are no callbacks.
+ * file, or discarded.  Reading goes on by the same calls after request_wake(): there are no
+ * callbacks.
  */
 #ifndef HTTP_BODY_H
 #define HTTP_BODY_H
@@ -17,16 +18,17 @@ struct body {
 };
 
 /*
- * Reads the whole body as the location's directives say.  STEP_NEXT: r->body is complete (an empty one
- * too); STEP_WAIT; or a status (400, 408, 413, 500), or STEP_ABORT where the client has gone.
+ * Reads the whole body as the location's directives say.  STEP_NEXT: r->body is complete (an empty
+ * one too); STEP_WAIT; or a status (400, 408, 413, 500), or STEP_ABORT where the client has gone.
  * `force_file`: into a file whatever its size.
  */
 int body_read(struct request *r, bool force_file);
-/* Whether the client waits for a 100 (Continue) that it has not got: after any other response it may send
- * its body or not, and nobody knows. */
+/* Whether the client waits for a 100 (Continue) that it has not got: after any other response it
+ * may send its body or not, and nobody knows. */
 bool body_awaits_leave(const struct request *r);
-/* Reads away what has come of a body that nobody wants: STEP_NEXT when it is at its end, STEP_WAIT (no timer
- * is set), STEP_ABORT where the client has gone, or a status: it is malformed or too large. */
+/* Reads away what has come of a body that nobody wants: STEP_NEXT when it is at its end, STEP_WAIT
+ * (no timer is set), STEP_ABORT where the client has gone, or a status: it is malformed or too
+ * large. */
 int body_drain(struct request *r);
 /* The same, after the response: as long as lingering_time and lingering_timeout allow. */
 int body_finish(struct request *r);

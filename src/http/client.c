@@ -1,5 +1,6 @@
 /*
- * client: see client.h.  Knows when bytes are to be read and when to close; what bytes mean is v1's.
+ * client: see client.h.  Knows when bytes are to be read and when to close; what bytes mean is
+ * v1's.
  */
 #include "http/client.h"
 
@@ -163,8 +164,8 @@ static bool preface_broken(struct client *c, struct str text)
     return false;
 }
 
-/* More of the PROXY header that this listener's clients begin with.  Not a byte behind it is taken: what
- * follows may be for TLS.  true: something has moved. */
+/* More of the PROXY header that this listener's clients begin with.  Not a byte behind it is taken:
+ * what follows may be for TLS.  true: something has moved. */
 static bool client_preface(struct client *c)
 {
     struct connection *connection = &c->connection;
@@ -320,8 +321,8 @@ void client_accept(struct listener *l, int fd, const struct address *peer)
     c->start_ms = clock_ms();
     c->accepted = generation_ref(l->spec->generation);
     timer_set(&c->connection.timer, server_conf(client_conf(c))->client_header_timeout);
-    /* The request is usually there by now: a connection that is served at once and closed again never
-     * needs to be registered with the kernel. */
+    /* The request is usually there by now: a connection that is served at once and closed again
+     * never needs to be registered with the kernel. */
     c->connection.watch.ready = READY_READ | READY_WRITE;
     client_run(c);
     if (c->state != CLIENT_CLOSED && !loop_add(&c->connection.watch)) {
@@ -383,8 +384,8 @@ static void client_keep(struct client *c, const struct core_conf *conf)
     client_set_state(c, CLIENT_IDLE);
 }
 
-/* Whether the peer may still be sending: closing now would reset the connection, and with it what the
- * peer has not yet read of the response. */
+/* Whether the peer may still be sending: closing now would reset the connection, and with it what
+ * the peer has not yet read of the response. */
 static bool may_send(const struct client *c, bool body_left)
 {
     return body_left || (c->in && buffer_len(c->in)) || (c->connection.watch.ready & READY_READ);

@@ -36,14 +36,14 @@ struct client {
     struct peer peer;
     uint8_t state;                     /* enum client_state */
     bool drain;                        /* no further request: the process or the listener ends */
-    bool waits;                        /* the timer is the request's: without, it says nothing to it */
+    bool waits;                        /* the timer is the request's; else it is none of its */
     bool timed_out;                    /* and has struck; who goes on all the same takes it back */
-    bool idle;                         /* in the list of those that may be closed when room is short */
+    bool idle;                         /* listed as one that may be closed when room is short */
     bool nodelay, sndlowat;            /* these options of the socket are set */
     uint32_t requests;                 /* begun on this connection */
-    struct generation *accepted;       /* pinned until the first request: what it was accepted under */
+    struct generation *accepted;       /* pinned until the first request */
     uint64_t start_ms;
-    uint64_t bound_ms;                 /* lingering: when it ends; idle: kept until then though draining */
+    uint64_t bound_ms;                 /* of lingering; idle: kept so long though draining */
 };
 
 void client_set_state(struct client *c, enum client_state state);

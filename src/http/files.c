@@ -12,6 +12,7 @@
 #include "http/files_source.h"
 #include "http/mime.h"
 #include "http/request.h"
+#include "http/trace.h"
 
 /* What one call wants, and where it may be kept. */
 struct search {
@@ -255,7 +256,8 @@ static enum files_result find(struct request *r, struct str path, bool look, str
         }
     }
     s.how.whole = s.keep && files_cache_room() ? FILES_KEPT : conf->aio != AIO_OFF ? FILES_WHOLE : 0;
-    if (conf->aio != AIO_OFF && opening_start(r, &s))
+    /* Who explains a request has no loop that a thread could answer to. */
+    if (conf->aio != AIO_OFF && !r->trace && opening_start(r, &s))
         return FILES_WAIT;
     *file = load_now(r, &s);
     return FILES_READY;
@@ -263,12 +265,20 @@ static enum files_result find(struct request *r, struct str path, bool look, str
 
 enum files_result files_open(struct request *r, struct str path, struct file **file)
 {
-    return find(r, path, false, file);
+    enum files_result result = find(r, path, false, file);
+
+    if (r->trace && result == FILES_READY)
+        r->trace->file(r, path, *file, true);
+    return result;
 }
 
 enum files_result files_stat(struct request *r, struct str path, struct file **file)
 {
-    return find(r, path, true, file);
+    enum files_result result = find(r, path, true, file);
+
+    if (r->trace && result == FILES_READY)
+        r->trace->file(r, path, *file, false);
+    return result;
 }
 
 /* ---- responses ---- */

@@ -155,8 +155,11 @@ static bool open_limit_except(struct setting *s)
     if (outer->methods & METHOD_BIT(METHOD_GET))
         outer->methods |= METHOD_BIT(METHOD_HEAD);
     struct block *b = config_open(s, IN_LIMIT_EXCEPT, l);
+    content_handler *own = l->handler;
     *l = *outer;                               /* all but what its own lines say */
     l->limited = NULL;
+    if (own)
+        l->handler = own;
     http_settle(l, b);
     config_close(s, b);
     outer->limited = l;

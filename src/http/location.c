@@ -9,6 +9,7 @@
 #include "http/core.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "http/trace.h"
 #include "script/pattern_set.h"
 
 /* A node of the tree of names: what its label adds to those above it. */
@@ -166,6 +167,8 @@ static enum outcome find_in(struct request *r, const struct location *level)
     struct found found = walk(level->prefixes, r->uri);
     enum outcome outcome = NOTHING;
 
+    if (r->trace)
+        r->trace->level(r, level, found.exact ? found.exact : found.prefix);
     if (found.exact) {
         request_set_location(r, found.exact);
         return SETTLED;
@@ -190,8 +193,12 @@ static enum outcome find_in(struct request *r, const struct location *level)
 static enum outcome find_pattern(struct request *r, const struct location *level)
 {
     unsigned index;
+    enum pattern_result result =
+        pattern_set_match(level->patterns, request_script(r), r->uri, &index);
 
-    switch (pattern_set_match(level->patterns, request_script(r), r->uri, &index)) {
+    if (r->trace)
+        r->trace->patterns(r, level, result == PATTERN_MATCH ? level->regexes.items[index] : NULL);
+    switch (result) {
     case PATTERN_NO_MATCH:
         return NOTHING;
     case PATTERN_FAILED:

@@ -6,12 +6,14 @@
 
 #include "http/core.h"
 #include "http/request.h"
+#include "http/trace.h"
 #include "http/modules/access.h"
 #include "http/modules/auth_basic.h"
 #include "http/modules/auth_request.h"
 #include "http/modules/autoindex.h"
 #include "http/modules/gzip_static.h"
 #include "http/modules/index.h"
+#include "http/modules/mirror.h"
 #include "http/modules/realip.h"
 #include "http/modules/limit_req.h"
 #include "http/modules/limit_conn.h"
@@ -53,7 +55,7 @@ static int hold_back(struct request *r, int status)
     uint64_t delay = core_conf(r->conf)->auth_delay;
     struct client *c = r->client;
 
-    if (status != STATUS_UNAUTHORIZED || delay == 0 || r->parent)
+    if (status != STATUS_UNAUTHORIZED || delay == 0 || r->parent || r->trace)
         return status;
     if (r->held_ms == 0) {
         r->held_ms = clock_ms() + delay;
@@ -98,6 +100,7 @@ static const struct http_step *const steps[] = {
     IF_MODULE_auth_request(&auth_request_step,)
     &satisfy_step,
     &try_files_step,
+    IF_MODULE_mirror(&mirror_step,)
     &handler_step,
     IF_MODULE_random_index(&random_index_step,)
     &index_step,
@@ -131,11 +134,16 @@ static int grant(struct request *r)
     return STEP_AGAIN;
 }
 
+static int run_step(struct request *r, const struct http_step *step)
+{
+    return r->trace ? r->trace->step(r, step) : step->run(r);
+}
+
 /* What an access step's answer means: `satisfy` joins them.  Subrequests are not asked. */
 static int run_access_step(struct request *r, const struct http_step *step)
 {
     bool any = core_conf(r->conf)->satisfy == SATISFY_ANY;
-    int result = r->parent ? STEP_NEXT : step->run(r);
+    int result = r->parent ? STEP_NEXT : run_step(r, step);
 
     if (result == STEP_GRANTED)
         return any ? grant(r) : STEP_NEXT;
@@ -155,7 +163,7 @@ int phases_run(struct request *r)
             r->step++;
             continue;
         }
-        int result = step->phase == PHASE_ACCESS ? run_access_step(r, step) : step->run(r);
+        int result = step->phase == PHASE_ACCESS ? run_access_step(r, step) : run_step(r, step);
         if (result == STEP_NEXT)
             r->step++;
         else if (result != STEP_AGAIN)

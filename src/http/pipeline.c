@@ -4,6 +4,7 @@
 #include "http/pipeline.h"
 
 #include "http/request.h"
+#include "http/trace.h"
 #include "http/modules/add_header.h"
 #include "http/modules/addition.h"
 #include "http/modules/gunzip.h"
@@ -46,11 +47,16 @@ uint64_t pipeline_enabled(void *const *conf)
     return enabled;
 }
 
+static int apply(struct request *r, const struct http_filter *filter)
+{
+    return r->trace ? r->trace->filter(r, filter) : filter->apply(r);
+}
+
 int pipeline_apply(struct request *r, uint64_t enabled)
 {
     for (unsigned i = 0; enabled; i++, enabled >>= 1) {
         bool passes = (enabled & 1) && !(filters[i]->main_only && r->parent);
-        int status = passes ? filters[i]->apply(r) : 0;
+        int status = passes ? apply(r, filters[i]) : 0;
         if (status)
             return status;
     }

@@ -11,6 +11,8 @@
 #include "http/host.h"
 #include "http/http.h"
 #include "http/response.h"
+#include "http/trace.h"
+#include "http/subrequest.h"
 #include "http/v1/v1.h"
 #include "http/modules/access_log.h"
 
@@ -170,6 +172,8 @@ static bool give_up(struct request *r)
 
 bool request_run(struct request *r)
 {
+    if (r->backgrounds)
+        subrequest_run_background(r);
     if (r->state == REQUEST_STEPS) {
         int result = request_walk(r);
         if (result != STEP_RESPOND)
@@ -190,6 +194,10 @@ bool request_run(struct request *r)
             return result == STEP_ABORT && give_up(r);
         if (result != STEP_NEXT)
             r->flags.keepalive = false;
+    }
+    if (r->backgrounds && !subrequest_run_background(r)) {
+        client_wait_no_more(r->client);
+        return false;
     }
     request_end(r, r->flags.keepalive ? CLIENT_KEEP : CLIENT_FINISH);
     return true;
@@ -264,6 +272,8 @@ static void forget_path(struct request *r)
 
 int request_redirect(struct request *r, struct str uri, struct str args)
 {
+    if (r->trace)
+        r->trace->redirect(r, uri, args);
     if (r->redirects_left-- == 0)
         return redirects_used_up(r, uri);
     r->uri = uri;
@@ -281,6 +291,8 @@ int request_redirect_named(struct request *r, struct str name)
 {
     const struct location *l = location_named(r, name);
 
+    if (r->trace)
+        r->trace->redirect(r, name, STR(""));
     if (r->redirects_left-- == 0)
         return redirects_used_up(r, name);
     if (r->uri.len == 0) {                     /* of a head that was refused */
@@ -335,10 +347,13 @@ void request_log(const struct request *r, enum log_level level, int error, const
     struct log_scope scope = { r->client->connection.number, r, request_describe };
     va_list args;
 
-    if (!request_log_enabled(r, level))
+    if (!r->trace && !request_log_enabled(r, level))
         return;
     va_start(args, format);
-    log_vwrite(log_of(r), level, error, &scope, format, args);
+    if (r->trace)
+        r->trace->log(r, level, error, format, args);
+    else
+        log_vwrite(log_of(r), level, error, &scope, format, args);
     va_end(args);
 }
 

@@ -20,6 +20,8 @@ struct location;
 struct http_server;
 struct generation;
 struct body;
+struct trace;
+struct exchange;
 
 /* METHOD(name): those that Weir itself tells apart. */
 #define METHOD_LIST(METHOD)                                                                        \
@@ -110,6 +112,8 @@ struct response {
     struct source *body;           /* NULL: none */
     bool allow_ranges;
     bool expires_set;
+    bool foreign;                  /* an upstream's, which has judged the request's conditions itself */
+    bool has_date, has_server;     /* fields of these names stand in headers: no other is sent */
 };
 
 struct request {
@@ -164,9 +168,12 @@ struct request {
     struct log_scope scope;        /* of the script's messages */
     void *limit_req;               /* modules/limit_req.c: kept over redirects */
     void *limit_conn;              /* modules/limit_conn.c: the same */
+    struct exchange *exchange;     /* http/proxy/exchange.h: the last one with an upstream; or NULL */
     void **contexts;               /* of modules, by index of the module; made on first use */
+    struct background *backgrounds;    /* subrequests that it does not end before; see subrequest.h */
     struct request_cleanup *cleanups;
     void *wire_state;              /* the wire's own */
+    const struct trace *trace;     /* of the main request: http/trace.h; NULL in service */
     struct arena arena;            /* last: not cleared */
 };
 

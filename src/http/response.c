@@ -6,6 +6,7 @@
 #include "http/core.h"
 #include "http/escape.h"
 #include "http/http.h"
+#include "http/trace.h"
 
 void response_init(struct response *res)
 {
@@ -204,6 +205,8 @@ static const struct error_page *find_error_page(const struct request *r, unsigne
 
 int response_status(struct request *r, unsigned status)
 {
+    if (r->trace)
+        r->trace->status(r, status);
     response_clear(r);
     if (ends_connection(status))
         r->flags.keepalive = false;

@@ -96,6 +96,64 @@ void subrequest_end(struct request *sub)
     sub->response.body = NULL;
 }
 
+/* ---- in the background ---- */
+
+struct background {
+    struct background *next;
+    struct request *sub;
+};
+
+enum { BACKGROUND_TURN = 1 << 20 };    /* bytes read away before others get their turn */
+
+void subrequest_in_background(struct request *sub)
+{
+    struct background *b = ARENA_NEW(&sub->main->arena, struct background);
+    struct background **end = &sub->main->backgrounds;
+
+    while (*end)
+        end = &(*end)->next;
+    b->sub = sub;
+    *end = b;
+    request_wake(sub->main);                   /* it begins when the main request rests */
+}
+
+/* True when there is no more of it. */
+static bool read_away(struct request *sub)
+{
+    struct source *body = sub->response.body;
+    size_t bytes = 0;
+
+    while (body && bytes < BACKGROUND_TURN) {
+        struct batch batch;
+        batch_reset(&batch);
+        enum pull result = source_pull(body, &batch, BACKGROUND_TURN);
+        if (result == PULL_WAIT)
+            return false;
+        if (result != PULL_DATA)
+            return true;
+        bytes += batch.bytes;
+    }
+    if (body)
+        request_wake(sub->main);
+    return !body;
+}
+
+bool subrequest_run_background(struct request *main)
+{
+    bool ended = true;
+
+    for (struct background *b = main->backgrounds; b; b = b->next) {
+        if (b->sub->state == REQUEST_ENDED)
+            continue;
+        int result = subrequest_run(b->sub);
+        if (result == STEP_WAIT || (result == STEP_RESPOND && !read_away(b->sub)))
+            ended = false;
+        else
+            subrequest_end(b->sub);
+    }
+    return ended;
+}
+
 /* ---- as a source ---- */
 
 struct subrequest_source {

@@ -19,6 +19,13 @@ struct request *subrequest_new(struct request *parent, struct str uri, struct st
  * head is settled (status, fields, body: pull or close it), or STEP_ABORT.
  */
 int subrequest_run(struct request *sub);
+/*
+ * Its response is of interest to nobody: from now on the main request drives it, and reads its response
+ * away.  It holds up the end of the main request, not its response.
+ */
+void subrequest_in_background(struct request *sub);
+/* Drives those of a main request: true when all have ended. */
+bool subrequest_run_background(struct request *main);
 /* Its response has been used: logs it where log_subrequest says so, and lets go of what it holds. */
 void subrequest_end(struct request *sub);
 

@@ -1,6 +1,7 @@
 /*
- * proxy_protocol: the header by which a proxy tells whose connection it passes on: the text of version 1
- * and the binary form of version 2 with its TLVs (haproxy's proxy-protocol.txt, sections 2.1 and 2.2).
+ * proxy_protocol: the header by which a proxy tells whose connection it passes on: the text of
+ * version 1 and the binary form of version 2 with its TLVs (haproxy's proxy-protocol.txt, sections
+ * 2.1 and 2.2).
  */
 #ifndef NET_PROXY_PROTOCOL_H
 #define NET_PROXY_PROTOCOL_H
@@ -15,7 +16,7 @@ enum proxy_result {
 
 /* A header as it lies in the reader's buffer. */
 struct proxy_header {
-    bool proxied;          /* false: the proxy's own connection (LOCAL, UNKNOWN): nothing else is set */
+    bool proxied;          /* false: the proxy's own (LOCAL, UNKNOWN): nothing else is set */
     struct peer source, destination;
     struct str tlvs;       /* of version 2 */
 };
@@ -34,10 +35,10 @@ struct proxy_protocol {
 struct proxy_protocol *proxy_protocol_new(const struct proxy_header *header);
 
 /*
- * A TLV's value by the name that nginx's variables have for it: "alpn", "authority", "unique_id", "ssl",
- * "netns", "0x" and a number of hexadecimal digits; of those inside "ssl" the names "ssl_version",
- * "ssl_cn", "ssl_cipher", "ssl_sig_alg", "ssl_key_alg", "ssl_0x..".  "ssl_verify" is put into `number` as
- * decimal digits.  data NULL: there is none.
+ * A TLV's value by the name that nginx's variables have for it: "alpn", "authority", "unique_id",
+ * "ssl", "netns", "0x" and a number of hexadecimal digits; of those inside "ssl" the names
+ * "ssl_version", "ssl_cn", "ssl_cipher", "ssl_sig_alg", "ssl_key_alg", "ssl_0x..".  "ssl_verify" is
+ * put into `number` as decimal digits.  data NULL: there is none.
  */
 struct str proxy_protocol_tlv(const struct proxy_protocol *p, struct str name, struct out *number);
 

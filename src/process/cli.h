@@ -14,6 +14,8 @@ int cli_signal(const struct options *o);
 int cli_help(int argc, char **argv);
 /* weir dump [options] */
 int cli_dump(const struct options *o);
+/* weir explain [options] [-X METHOD] [-H 'Name: value'] [--from ADDRESS] [--json] URL */
+int cli_explain(int argc, char **argv);
 /* weir serve [DIRECTORY] [-l ADDRESS:PORT] [--print] */
 int cli_serve(struct options *o, int argc, char **argv);
 

@@ -18,6 +18,7 @@ static const char usage[] =
     "       weir serve [DIRECTORY] [-l ADDRESS:PORT] [--print]\n"
     "       weir help [DIRECTIVE | --list | --man | --html | --completion]\n"
     "       weir dump [options]\n"
+    "       weir explain [options] [-X METHOD] [-H 'Name: value'] [--from ADDRESS] [--json] URL\n"
     "\n"
     "Options:\n"
     "  -?,-h         : this help\n"
@@ -35,7 +36,8 @@ static const char usage[] =
     "Commands:\n"
     "  serve         : serve a directory without a configuration file (-l: where to listen)\n"
     "  help          : explain a directive, or list them all\n"
-    "  dump          : show the value of every directive in every block, and where it was set\n";
+    "  dump          : show the value of every directive in every block, and where it was set\n"
+    "  explain       : show how a request would go, without a server running\n";
 
 void options_help(void)
 {

@@ -1,6 +1,6 @@
 /*
- * fuzz_proxy_protocol: PROXY headers of both versions, and the TLVs of the second.  A header is the same
- * whatever follows it, and no beginning of it is taken for a bad one.
+ * fuzz_proxy_protocol: PROXY headers of both versions, and the TLVs of the second.  A header is the
+ * same whatever follows it, and no beginning of it is taken for a bad one.
  */
 #include <assert.h>
 #include <stdint.h>

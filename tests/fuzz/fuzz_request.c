@@ -1,6 +1,6 @@
 /*
- * fuzz_request: a head's lines, its path, a host, and a chunked body.  What is accepted keeps what the
- * rest of the server relies on; a chunked body gives the same however it is cut.
+ * fuzz_request: a head's lines, its path, a host, and a chunked body.  What is accepted keeps what
+ * the rest of the server relies on; a chunked body gives the same however it is cut.
  */
 #include <assert.h>
 #include <stdint.h>

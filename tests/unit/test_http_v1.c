@@ -316,16 +316,18 @@ static void test_chunks_good(void **state)
 static void test_chunks_bad(void **state)
 {
     static const struct str cases[] = {
-        STR_INIT("\r\n"), STR_INIT("g\r\n"), STR_INIT("+1\r\n"), STR_INIT("-1\r\n"), STR_INIT("0x1\r\n"),
-        STR_INIT(" 1\r\n"), STR_INIT("1\n"), STR_INIT("1\ra"), STR_INIT("1,\r\n"), STR_INIT("1.0\r\n"),
-        STR_INIT("1 a\r\n"), STR_INIT("1 1\r\n"), STR_INIT("1;\n"), STR_INIT("1;a\n"), STR_INIT("1;a\rb"),
-        STR_INIT("1;\0\r\n"), STR_INIT("1;\x01\r\n"), STR_INIT("1;(\r\n"),
-        STR_INIT("1;a=\"b\r\n"), STR_INIT("1;a=\"b\n\"\r\n"), STR_INIT("1;a=\"b\\\r\n"),
-        STR_INIT("1;a=\"b\"c\r\n"), STR_INIT(";a\r\n"), STR_INIT("1\r\nab"), STR_INIT("1\r\na\n"),
-        STR_INIT("1\r\na\r\r"), STR_INIT("1\r\na\r\n\r\n"), STR_INIT("0\r\n\n"), STR_INIT("0\r\n\r\r"),
-        STR_INIT("0\r\n a\r\n"), STR_INIT("0\r\na\r\n"), STR_INIT("0\r\n: a\r\n"), STR_INIT("0\r\na : b\r\n"),
-        STR_INIT("0\r\na: b\n"), STR_INIT("0\r\na: b\rc"), STR_INIT("0\r\na: \0\r\n"),
-        STR_INIT("ffffffffffffffff\r\n"), STR_INIT("10000000000000000\r\n"),
+        STR_INIT("\r\n"), STR_INIT("g\r\n"), STR_INIT("+1\r\n"), STR_INIT("-1\r\n"),
+        STR_INIT("0x1\r\n"), STR_INIT(" 1\r\n"), STR_INIT("1\n"), STR_INIT("1\ra"),
+        STR_INIT("1,\r\n"), STR_INIT("1.0\r\n"), STR_INIT("1 a\r\n"), STR_INIT("1 1\r\n"),
+        STR_INIT("1;\n"), STR_INIT("1;a\n"), STR_INIT("1;a\rb"), STR_INIT("1;\0\r\n"),
+        STR_INIT("1;\x01\r\n"), STR_INIT("1;(\r\n"), STR_INIT("1;a=\"b\r\n"),
+        STR_INIT("1;a=\"b\n\"\r\n"), STR_INIT("1;a=\"b\\\r\n"), STR_INIT("1;a=\"b\"c\r\n"),
+        STR_INIT(";a\r\n"), STR_INIT("1\r\nab"), STR_INIT("1\r\na\n"), STR_INIT("1\r\na\r\r"),
+        STR_INIT("1\r\na\r\n\r\n"), STR_INIT("0\r\n\n"), STR_INIT("0\r\n\r\r"),
+        STR_INIT("0\r\n a\r\n"), STR_INIT("0\r\na\r\n"), STR_INIT("0\r\n: a\r\n"),
+        STR_INIT("0\r\na : b\r\n"), STR_INIT("0\r\na: b\n"), STR_INIT("0\r\na: b\rc"),
+        STR_INIT("0\r\na: \0\r\n"), STR_INIT("ffffffffffffffff\r\n"),
+        STR_INIT("10000000000000000\r\n"),
     };
     char space[64];
 
@@ -384,9 +386,10 @@ static void test_host(void **state)
         STR_INIT("a\\b"), STR_INIT("a\"b"), STR_INIT("a<b"), STR_INIT("a,b c"), STR_INIT("a..b"),
         STR_INIT("a.."), STR_INIT("a\0b"), STR_INIT("a\x01"), STR_INIT("\xc3\xa9"), STR_INIT("a%"),
         STR_INIT("a%4"), STR_INIT("a%zz"), STR_INIT("["), STR_INIT("[]"), STR_INIT("[::1"),
-        STR_INIT("::1"), STR_INIT("[::1]a"), STR_INIT("[::1]."), STR_INIT("a[::1]"), STR_INIT("[a]"),
-        STR_INIT("[192.0.2.1]"), STR_INIT("[::g]"), STR_INIT("[1:2]"), STR_INIT("[v.x]"),
-        STR_INIT("[v1.]"), STR_INIT("[v1]"), STR_INIT("[v1./]"), STR_INIT("[[::1]]"),
+        STR_INIT("::1"), STR_INIT("[::1]a"), STR_INIT("[::1]."), STR_INIT("a[::1]"),
+        STR_INIT("[a]"), STR_INIT("[192.0.2.1]"), STR_INIT("[::g]"), STR_INIT("[1:2]"),
+        STR_INIT("[v.x]"), STR_INIT("[v1.]"), STR_INIT("[v1]"), STR_INIT("[v1./]"),
+        STR_INIT("[[::1]]"),
     };
     struct arena a;
     struct str host;

@@ -13,7 +13,7 @@
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define SSL_TLV "\x20\x00\x14\x01\x00\x00\x00\x2a\x21\x00\x07TLSv1.3\x22\x00\x02me"
-#define HEADER_4 SIGNATURE "\x21\x11\x00\x2c\x01\x02\x03\x04\x05\x06\x07\x08\x04\xd2\x00\x50"          \
+#define HEADER_4 SIGNATURE "\x21\x11\x00\x2c\x01\x02\x03\x04\x05\x06\x07\x08\x04\xd2\x00\x50" \
                  "\x01\x00\x02h2\x05\x00\x01u" SSL_TLV
 
 static void assert_peer(const struct peer *p, int family, const char *ip, unsigned port)
@@ -55,13 +55,17 @@ static void test_text_bad(void **state)
 {
     static const struct str bad[] = {
         STR_INIT("GET / HTTP/1.1\r\n"), STR_INIT("PROXY\r\n"), STR_INIT("PROXY TCP4\r\n"),
-        STR_INIT("PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n"), STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"),
+        STR_INIT("PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n"),
+        STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n"),
         STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n"),
         STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n"),
-        STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 \r\n"), STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n"),
+        STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 1 \r\n"),
+        STR_INIT("PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n"),
         STR_INIT("PROXY TCP4 ::1 ::1 1 2\r\n"), STR_INIT("PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n"),
-        STR_INIT("PROXY TCP6 [::1] [::1] 1 2\r\n"), STR_INIT("PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n"),
-        STR_INIT("PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n"), STR_INIT("proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
+        STR_INIT("PROXY TCP6 [::1] [::1] 1 2\r\n"),
+        STR_INIT("PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n"),
+        STR_INIT("PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n"),
+        STR_INIT("proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n"),
     };
     char long_line[200];
     struct proxy_header h;
@@ -133,9 +137,9 @@ static void test_tlvs(void **state)
     } cases[] = {
         { "alpn", "h2" },          { "0x01", "h2" },         { "0x1", "h2" },    { "0x0001", "h2" },
         { "unique_id", "u" },      { "ssl_version", "TLSv1.3" }, { "ssl_cn", "me" },
-        { "ssl_0x22", "me" },      { "ssl_verify", "42" },   { "ssl_cipher", NULL }, { "netns", NULL },
-        { "authority", NULL },     { "0x", NULL },           { "0x100", NULL },  { "0xg", NULL },
-        { "alpnx", NULL },         { "", NULL },             { "ssl_", NULL },
+        { "ssl_0x22", "me" },      { "ssl_verify", "42" },   { "ssl_cipher", NULL },
+        { "netns", NULL },         { "authority", NULL },    { "0x", NULL },     { "0x100", NULL },
+        { "0xg", NULL },           { "alpnx", NULL },        { "", NULL },       { "ssl_", NULL },
     };
     struct proxy_header h;
     size_t used;

@@ -286,33 +286,32 @@ static void make_room(const struct log_cache_conf *conf)
 
 static struct kept *new_kept(struct str path, uint32_t hash)
 {
-    struct kept *k = malloc(sizeof *k + path.len + 1), **place = bucket_of(hash);
+    struct kept **place = bucket_of(hash), *k = malloc(sizeof *k + path.len + 1);
 
     if (!k)
         return NULL;
     *k = (struct kept){ .fd = -1, .hash = hash, .next = *place };
     memcpy(k->path, path.data, path.len + 1);
     list_init(&k->link);
+    list_push_front(&kept_files, &k->link);
+    k->used = clock_seconds();
+    k->uses = 1;
     *place = k;
     kept_count++;
     return k;
 }
 
-static struct kept *keep(const struct log_cache_conf *conf, struct str path)
+/* The entry of a path, as used now.  NULL: there is none, or not any more. */
+static struct kept *use_kept(const struct log_cache_conf *conf, struct str path)
 {
-    uint32_t hash = str_hash(path);
-    struct kept *k = find_kept(path, hash);
+    struct kept *k = find_kept(path, str_hash(path));
 
     if (k && k->used + conf->inactive < clock_seconds()) {
         forget(k);
-        k = NULL;
+        return NULL;
     }
-    if (!k) {
-        make_room(conf);
-        k = new_kept(path, hash);
-        if (!k)
-            return NULL;
-    }
+    if (!k)
+        return NULL;
     list_remove(&k->link);
     list_push_front(&kept_files, &k->link);
     k->used = clock_seconds();
@@ -357,29 +356,44 @@ static int open_for(struct request *r, struct str path)
 
 static void write_line(struct request *r, int fd, struct str path, struct str line)
 {
-    ssize_t n = fd < 0 ? (ssize_t)line.len : write(fd, line.data, line.len);
+    ssize_t n = write(fd, line.data, line.len);
 
     if (n != (ssize_t)line.len)
         complain_of(r, n < 0 ? errno : ENOSPC, "write()", path);
 }
 
+/* Whether the descriptor is the entry's now. */
+static bool keep_open(const struct log_cache_conf *conf, struct kept *k, int fd)
+{
+    struct stat st;
+
+    if (k->uses < conf->min_uses || fstat(fd, &st) < 0)
+        return false;
+    k->fd = fd;
+    k->inode = st.st_ino;
+    k->checked = clock_seconds();
+    return true;
+}
+
 void log_cache_write(const struct log_cache_conf *conf, struct str path, struct str line,
                      struct request *r)
 {
-    struct kept *k = conf->max ? keep(conf, path) : NULL;
-    struct stat st;
+    struct kept *k = conf->max ? use_kept(conf, path) : NULL;
 
-    if (!k || k->uses < conf->min_uses) {
-        int fd = open_for(r, path);
-        write_line(r, fd, path, line);
-        if (fd >= 0)
-            close(fd);
+    if (k)
+        check_kept(conf, k);
+    if (k && k->fd >= 0) {
+        write_line(r, k->fd, path, line);
         return;
     }
-    check_kept(conf, k);
-    if (k->fd < 0 && (k->fd = open_for(r, path)) >= 0) {
-        k->inode = fstat(k->fd, &st) == 0 ? st.st_ino : 0;
-        k->checked = clock_seconds();
+    int fd = open_for(r, path);
+    if (fd < 0)
+        return;
+    write_line(r, fd, path, line);
+    if (conf->max && !k) {                     /* only what could be opened puts others out */
+        make_room(conf);
+        k = new_kept(path, str_hash(path));
     }
-    write_line(r, k->fd, path, line);
+    if (!k || !keep_open(conf, k, fd))
+        close(fd);
 }

@@ -92,7 +92,7 @@ static int not_modified_apply(struct request *r)
 {
     struct response *res = &r->response;
 
-    if (res->status != STATUS_OK || r != r->main)
+    if (res->status != STATUS_OK || res->foreign || r != r->main)
         return 0;
     if (precondition_failed(r))
         return STATUS_PRECONDITION_FAILED;

@@ -1,24 +1,151 @@
 /*
- * proxy_conf: see proxy_conf.h.  So far only the folder of temporary files, which configurations that
- * serve no upstream name, too.
+ * proxy_conf: see proxy_conf.h.
  */
 #include "http/proxy/proxy_conf.h"
 
 #include "config.h"
+#include "http/headers.h"
+#include "http/proxy/proxy_pass.h"
+#include "http/request.h"
 #include "http/temp_file.h"
 
+#define EVERYWHERE (IN_HTTP | IN_SERVER | IN_LOCATION)
+#define PROXY(field) FIELD(struct proxy_conf, field)
+#define EXCHANGE(field) FIELD(struct proxy_conf, exchange.field)
+
+static bool parse_set_header(struct setting *s, void *field)
+{
+    struct set_headers *list = field;
+    struct set_header h = { .name = arena_str(setting_arena(s), setting_arg(s, 1)) };
+
+    if (h.name.len == 0 || !template_safe(h.name))
+        return setting_invalid(s, 1);
+    if (!template_compile(s, 2, config_variables(s), &h.value))
+        return false;
+    *ARRAY_PUSH(&list->items, setting_arena(s)) = h;
+    return true;
+}
+
+static void print_set_headers(const struct directive *row, const void *field, struct out *o)
+{
+    const struct set_headers *list = field;
+
+    (void)row;
+    for (unsigned i = 0; i < list->items.count; i++) {
+        const struct set_header *h = &list->items.items[i];
+        out_printf(o, i ? "; %.*s " : "%.*s ", STR_ARG(h->name));
+        print_word(o, h->value.text);
+    }
+}
+
+static const struct type type_set_header = {
+    "field value", "a field's name and a value", parse_set_header, print_set_headers,
+};
+
+static const struct name_value versions[] = {
+    { "1.0", VERSION_10 }, { "1.1", VERSION_11 }, { NULL, 0 },
+};
+
 static const struct directive rows[] = {
-    { "proxy_temp_path", IN_HTTP | IN_SERVER | IN_LOCATION, ARGS_RANGE(1, 4), &type_temp_path,
-      FIELD(struct proxy_conf, temp_path), .initial = WEIR_PROXY_TEMP_PATH,
-      .syntax = "path [level1 [level2 [level3]]]",
+    { "proxy_pass", IN_LOCATION | IN_LOCATION_IF | IN_LIMIT_EXCEPT, ARGS(1), &type_proxy_pass,
+      PROXY(pass), .help = "The server or group that requests are passed to, and perhaps the URI in the "
+      "place of the location's name." },
+    { "proxy_set_header", EVERYWHERE, ARGS(2), &type_set_header, PROXY(headers), .flags = REPEATS,
+      .default_text = "Host $proxy_host",
+      .help = "A field of the request to the server, in the place of the client's; none where the value "
+              "is empty." },
+    { "proxy_http_version", EVERYWHERE, ARGS(1), &type_enum, PROXY(http_version), .initial = "1.1",
+      .data = versions, .help = "The version of HTTP that the server is spoken to in." },
+    { "proxy_method", EVERYWHERE, ARGS(1), &type_template, PROXY(method),
+      .help = "The method of requests to the server in the place of the client's." },
+    { "proxy_set_body", EVERYWHERE, ARGS(1), &type_template, PROXY(body),
+      .help = "The body of requests to the server in the place of the client's." },
+    { "proxy_pass_request_headers", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(pass_request_headers),
+      .initial = "on", .help = "Pass the client's fields on." },
+    { "proxy_pass_request_body", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(pass_request_body),
+      .initial = "on", .help = "Pass the client's body on." },
+    { "proxy_connect_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(connect_timeout),
+      .initial = "60s", .help = "How long a connection to the server may take." },
+    { "proxy_send_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(send_timeout), .initial = "60s",
+      .help = "How long the server may take nothing while a request is sent to it." },
+    { "proxy_read_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(read_timeout), .initial = "60s",
+      .help = "How long the server may be silent." },
+    { "proxy_next_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_bitmask,
+      EXCHANGE(next_upstream), .initial = "error timeout", .data = next_upstream_names,
+      .help = "What leads to another server of the group." },
+    { "proxy_next_upstream_tries", EVERYWHERE, ARGS(1), &type_number, EXCHANGE(next_tries),
+      .initial = "0", .help = "How many servers are tried at most; 0: all." },
+    { "proxy_next_upstream_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(next_timeout),
+      .initial = "0", .help = "How long servers are tried; 0: no bound." },
+    { "proxy_buffer_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(buffer_size), .initial = "4k",
+      .help = "The largest head of a response." },
+    { "proxy_buffers", EVERYWHERE, ARGS(2), &type_bufs, EXCHANGE(buffers), .initial = "8 4k",
+      .help = "How much of a response is held in memory." },
+    { "proxy_busy_buffers_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(busy_size),
+      .default_text = "8k", .help = "How much of that a slow client may be given at a time." },
+    { "proxy_buffering", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(buffering), .initial = "on",
+      .help = "Read a response as fast as the server gives it, not as the client takes it." },
+    { "proxy_max_temp_file_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(max_temp_file_size),
+      .initial = "1024m", .help = "How much of a response may be kept in a temporary file; 0: "
+      "none." },
+    { "proxy_temp_file_write_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(temp_file_write_size),
+      .default_text = "8k", .help = "How much is written to a temporary file at a time." },
+    { "proxy_temp_path", EVERYWHERE, ARGS_RANGE(1, 4), &type_temp_path, EXCHANGE(temp_path),
+      .initial = WEIR_PROXY_TEMP_PATH, .syntax = "path [level1 [level2 [level3]]]",
       .help = "The folder of temporary files for upstreams' responses." },
+    { "proxy_ignore_client_abort", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(ignore_client_abort),
+      .initial = "off", .help = "Go on with the server when the client has gone." },
+    { "proxy_intercept_errors", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(intercept_errors),
+      .initial = "off", .help = "Show error_page's pages in the place of the server's from 300 on." },
+    { "proxy_force_ranges", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(force_ranges), .initial = "off",
+      .help = "Serve parts of responses whatever the server says of that." },
+    { "proxy_hide_header", EVERYWHERE, ARGS(1), &type_name_list, EXCHANGE(hide), .flags = REPEATS,
+      .help = "A field of responses that is not passed to clients." },
+    { "proxy_pass_header", EVERYWHERE, ARGS(1), &type_name_list, EXCHANGE(pass), .flags = REPEATS,
+      .help = "A field of responses that is passed to clients though it usually is not." },
+    { "proxy_ignore_headers", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_bitmask,
+      EXCHANGE(ignore_headers), .data = ignore_headers_names,
+      .help = "Fields of responses that mean nothing here." },
+    { "proxy_bind", EVERYWHERE, ARGS_RANGE(1, 2), &type_bind, EXCHANGE(bind), .initial = "off",
+      .help = "The address that connections to the server come from." },
+    { "proxy_socket_keepalive", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(socket_keepalive),
+      .initial = "off", .help = "Let the system probe silent connections to the server." },
+    { "proxy_socket_rcvbuf", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(socket_rcvbuf),
+      .help = "The receive buffer of connections to the server." },
+    { "proxy_socket_sndbuf", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(socket_sndbuf),
+      .help = "The send buffer of connections to the server." },
     { 0 },
 };
 
-static bool finish(struct setting *s, void *conf)
+/* A name that proxy_set_header or Weir itself puts in the place of the client's. */
+static void replace(struct setting *s, struct proxy_conf *conf, struct str name)
 {
-    temp_path_use(s, &((const struct proxy_conf *)conf)->temp_path);
-    return true;
+    enum header_id id = header_id(name);
+
+    if (id != HEADER_OTHER)
+        conf->replaced |= (uint64_t)1 << id;
+    else
+        *ARRAY_PUSH(&conf->replaced_names.names, setting_arena(s)) = name;
+}
+
+static bool finish(struct setting *s, void *field)
+{
+    struct proxy_conf *conf = field;
+
+    conf->replaced = (uint64_t)1 << HEADER_HOST | (uint64_t)1 << HEADER_CONNECTION |
+                     (uint64_t)1 << HEADER_CONTENT_LENGTH | (uint64_t)1 << HEADER_TRANSFER_ENCODING |
+                     (uint64_t)1 << HEADER_TE | (uint64_t)1 << HEADER_KEEP_ALIVE |
+                     (uint64_t)1 << HEADER_EXPECT | (uint64_t)1 << HEADER_UPGRADE;
+    conf->replaced_names = (struct name_list){ 0 };
+    conf->own_host = conf->own_connection = false;
+    replace(s, conf, STR("Proxy-Connection"));
+    for (unsigned i = 0; i < conf->headers.items.count; i++) {
+        struct str name = conf->headers.items.items[i].name;
+        replace(s, conf, name);
+        conf->own_host |= str_eq_nocase(name, STR("Host"));
+        conf->own_connection |= str_eq_nocase(name, STR("Connection"));
+    }
+    return exchange_conf_finish(s, &conf->exchange);
 }
 
 struct module http_proxy_module = {

@@ -4,10 +4,30 @@
 #ifndef HTTP_PROXY_PROXY_CONF_H
 #define HTTP_PROXY_PROXY_CONF_H
 
-#include "http/core.h"
+#include "http/proxy/exchange_conf.h"
+
+struct proxy_pass;                     /* http/proxy/proxy_pass.h */
+
+/* A line of proxy_set_header. */
+struct set_header {
+    struct str name;
+    struct template value;
+};
+
+struct set_headers {
+    ARRAY(struct set_header) items;
+};
 
 struct proxy_conf {
-    struct temp_path temp_path;        /* where responses that are too large for memory go */
+    struct exchange_conf exchange;
+    struct proxy_pass *pass;           /* NULL: none */
+    unsigned http_version;             /* enum version */
+    struct template method, body;      /* empty: the client's */
+    struct set_headers headers;
+    /* made by finish(): */
+    uint64_t replaced;                 /* ids of the client's fields that are not passed on, as bits */
+    struct name_list replaced_names;   /* of those without an id */
+    bool own_host, own_connection;     /* proxy_set_header names them */
 };
 
 extern struct module http_proxy_module;

@@ -1,6 +1,6 @@
 /*
- * v1: heads of requests, from bytes to lines.  A line is looked at once, when its end is there; what it
- * means is v1_head's.
+ * v1: heads of requests, from bytes to lines.  A line is looked at once, when its end is there;
+ * what it means is v1_head's.
  */
 #include "http/v1/v1.h"
 
@@ -135,8 +135,8 @@ static ssize_t fill(struct client *c, struct request *r, struct v1 *v)
     return n;
 }
 
-/* The request is answered with an error.  Nobody knows where the next one would begin: all that still
- * comes is read away. */
+/* The request is answered with an error.  Nobody knows where the next one would begin: all that
+ * still comes is read away. */
 static bool refuse(struct client *c, struct request *r, unsigned status)
 {
     struct v1 *v = v1_of(r);
@@ -191,8 +191,8 @@ static ssize_t read_first(struct client *c)
     return n;
 }
 
-/* An idle client has sent something, perhaps already with the request before.  false: it has not, or the
- * client is closed. */
+/* An idle client has sent something, perhaps already with the request before.  false: it has not,
+ * or the client is closed. */
 static bool begin(struct client *c)
 {
     ssize_t n = c->in ? 1 : read_first(c);

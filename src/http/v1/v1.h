@@ -1,6 +1,6 @@
 /*
- * v1: HTTP/1.0 and 1.1 (and the plain line of 0.9) on a connection: heads in, requests out; responses
- * in, bytes out.  What a request keeps for its wire is struct v1.
+ * v1: HTTP/1.0 and 1.1 (and the plain line of 0.9) on a connection: heads in, requests out;
+ * responses in, bytes out.  What a request keeps for its wire is struct v1.
  */
 #ifndef HTTP_V1_H
 #define HTTP_V1_H
@@ -22,7 +22,7 @@ struct v1 {
 
     /* the request's body */
     struct v1_chunks chunks;
-    struct buffer *chunks_in;          /* the client's buffer, where none but chunks were read into it */
+    struct buffer *chunks_in;          /* the client's buffer, if it has had none but chunks */
     uint64_t body_left;                /* of a body with a length */
     bool body_done;
 
@@ -58,7 +58,8 @@ void v1_release(struct client *c, struct request *r);
 int v1_send(struct request *r);
 void v1_interim(struct request *r, unsigned status, const struct headers *fields);
 ssize_t v1_read_body(struct request *r, char *buffer, size_t size);
-/* Whether bytes are to come that belong to this request: of its body, or behind a head that was refused. */
+/* Whether bytes are to come that belong to this request: of its body, or behind a head that was
+ * refused. */
 bool v1_body_left(const struct request *r);
 
 #endif

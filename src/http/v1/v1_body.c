@@ -1,6 +1,6 @@
 /*
- * v1_body: the request's body off the connection: first what came along with the head, then what the
- * client sends, its framing taken off (RFC 9112 sections 6 and 7).
+ * v1_body: the request's body off the connection: first what came along with the head, then what
+ * the client sends, its framing taken off (RFC 9112 sections 6 and 7).
  */
 #include <errno.h>
 
@@ -38,8 +38,8 @@ static ssize_t read_length(struct request *r, struct v1 *v, char *space, size_t 
     return n;
 }
 
-/* More bytes into c->in, which is used up: into a buffer of their own, as the head's texts lie in the one
- * that it was read into. */
+/* More bytes into c->in, which is used up: into a buffer of their own, as the head's texts lie in
+ * the one that it was read into. */
 static ssize_t refill(struct client *c, struct v1 *v)
 {
     if (v->chunks_in != c->in) {
@@ -61,7 +61,8 @@ static ssize_t refill(struct client *c, struct v1 *v)
     return n == 0 ? IO_ERROR : n;
 }
 
-/* Takes some of what is in c->in: bytes of the body, 0 at its end or where only framing was, or -400. */
+/* Takes some of what is in c->in: bytes of the body, 0 at its end or where only framing was, or
+ * -400. */
 static ssize_t take_chunks(struct request *r, struct v1 *v, char *space, size_t size)
 {
     struct buffer *b = r->client->in;

@@ -1,6 +1,6 @@
 /*
- * v1_head: what the lines of a head mean, one by one and together.  Whatever is ambiguous is refused;
- * nothing is guessed.
+ * v1_head: what the lines of a head mean, one by one and together.  Whatever is ambiguous is
+ * refused; nothing is guessed.
  */
 #include "http/core.h"
 #include "http/host.h"
@@ -150,8 +150,8 @@ static unsigned take_host(struct request *r)
     return 0;
 }
 
-/* Transfer-Encoding: 0, or a status.  "chunked" alone is taken; before it another coding might stand that
- * is not known here, but where it is not the last one the body's end can't be known. */
+/* Transfer-Encoding: 0, or a status.  "chunked" alone is taken; before it another coding might
+ * stand that is not known here, but where it is not the last one the body's end can't be known. */
 static unsigned take_coding(struct request *r, struct str coding)
 {
     bool chunked = false;

@@ -62,7 +62,8 @@ bool v1_is_token(struct str s)
 
 bool v1_may_begin(char byte)
 {
-    return (byte >= 'A' && byte <= 'Z') || byte == '_' || byte == '-' || byte == '\r' || byte == '\n';
+    return (byte >= 'A' && byte <= 'Z') || byte == '_' || byte == '-' || byte == '\r' ||
+           byte == '\n';
 }
 
 static bool is_method(struct str s)

@@ -29,16 +29,17 @@ enum v1_result v1_parse_request_line(struct str line, struct v1_request_line *re
 bool v1_may_begin(char byte);
 
 /*
- * A field line without its line end (section 5).  V1_BAD: a space before the colon, folding, no colon,
- * NUL or CR in the value.  V1_SKIP: a name with other characters than letters, digits and "-" (and "_"
- * where `underscores`): the caller ignores it or refuses, as ignore_invalid_headers says.
+ * A field line without its line end (section 5).  V1_BAD: a space before the colon, folding, no
+ * colon, NUL or CR in the value.  V1_SKIP: a name with other characters than letters, digits and
+ * "-" (and "_" where `underscores`): the caller ignores it or refuses, as ignore_invalid_headers
+ * says.
  */
 enum v1_result v1_parse_field(struct str line, bool underscores, struct str *name,
                               struct str *value);
 
 /*
- * Chunked transfer coding (section 7.1), a byte stream in, body bytes out.  Lines end in CR LF and in
- * nothing else; extensions and trailers are checked and dropped.
+ * Chunked transfer coding (section 7.1), a byte stream in, body bytes out.  Lines end in CR LF and
+ * in nothing else; extensions and trailers are checked and dropped.
  */
 enum v1_chunk_state {
     CHUNK_SIZE_START,
@@ -68,8 +69,8 @@ struct v1_chunks {
 enum { V1_MAX_CHUNK_EXTRA = 16384 };
 
 /*
- * Takes framing off `in`, as far as the next run of body bytes: *used bytes of framing stand before it,
- * and *body of its bytes are in `in`.  Call again with what follows.  false: malformed.
+ * Takes framing off `in`, as far as the next run of body bytes: *used bytes of framing stand before
+ * it, and *body of its bytes are in `in`.  Call again with what follows.  false: malformed.
  */
 bool v1_chunks_next(struct v1_chunks *c, struct str in, size_t *used, struct str *body);
 
@@ -82,9 +83,9 @@ struct v1_path {
 };
 
 /*
- * Splits and normalises an origin-form target into `space` (at least target.len bytes; not used where
- * the path needs no change).  RFC 3986 sections 2.1, 5.2.4.  false: "%" without two digits, %00, control
- * characters, or ".." above the root.
+ * Splits and normalises an origin-form target into `space` (at least target.len bytes; not used
+ * where the path needs no change).  RFC 3986 sections 2.1, 5.2.4.  false: "%" without two digits,
+ * %00, control characters, or ".." above the root.
  */
 bool v1_parse_path(struct str target, bool merge_slashes, char *space, struct v1_path *result);
 

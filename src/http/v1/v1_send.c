@@ -1,7 +1,7 @@
 /*
- * v1_send: responses, from a struct response to bytes on the connection.  The head is written once into
- * a space that all requests share, and leaves together with the first bytes of the body in one call;
- * only what the client does not take at once is kept per request.
+ * v1_send: responses, from a struct response to bytes on the connection.  The head is written once
+ * into a space that all requests share, and leaves together with the first bytes of the body in one
+ * call; only what the client does not take at once is kept per request.
  */
 #include "http/v1/v1.h"
 
@@ -55,7 +55,8 @@ static void put_description(struct out *o, const struct request *r)
         }
         OUT_LITERAL(o, "\r\n");
     }
-    if (res->length >= 0 && res->status != STATUS_NO_CONTENT && res->status != STATUS_NOT_MODIFIED) {
+    if (res->length >= 0 && res->status != STATUS_NO_CONTENT &&
+        res->status != STATUS_NOT_MODIFIED) {
         OUT_LITERAL(o, "Content-Length: ");
         out_uint(o, (uint64_t)res->length);
         OUT_LITERAL(o, "\r\n");
@@ -175,10 +176,13 @@ static void put_head(struct out *o, struct request *r)
 
     choose_framing(r);
     put_status(o, res);
-    put_server(o, r);
-    OUT_LITERAL(o, "Date: ");
-    out_str(o, clock_http_date());
-    OUT_LITERAL(o, "\r\n");
+    if (!res->has_server)
+        put_server(o, r);
+    if (!res->has_date) {
+        OUT_LITERAL(o, "Date: ");
+        out_str(o, clock_http_date());
+        OUT_LITERAL(o, "\r\n");
+    }
     if (res->prepared.len)
         out_str(o, res->prepared);
     else
@@ -275,8 +279,8 @@ static void queue_body(struct request *r, struct v1 *v)
         queue_memory(v, "\r\n", 2);
 }
 
-/* Bytes that may be pulled now; 0: none, and v->resume_ms says when.  What limit_rate has earned grows with
- * the time, from a second's worth at the start. */
+/* Bytes that may be pulled now; 0: none, and v->resume_ms says when.  What limit_rate has earned
+ * grows with the time, from a second's worth at the start. */
 static size_t allowance(const struct request *r, struct v1 *v)
 {
     size_t max = core_conf(r->conf)->sendfile_max_chunk;
@@ -296,7 +300,8 @@ static size_t allowance(const struct request *r, struct v1 *v)
     return earned - body < max ? (size_t)(earned - body) : max;
 }
 
-/* The values of limit_rate and limit_rate_after for this response, unless something set them before. */
+/* The values of limit_rate and limit_rate_after for this response, unless something set them
+ * before. */
 static void take_limits(struct request *r)
 {
     const struct core_conf *conf = core_conf(r->conf);
@@ -330,7 +335,8 @@ static bool gather_batch(struct v1 *v)
     return true;
 }
 
-/* Pulls the body's next piece; small ones are put together to postpone_output bytes, if they can be had. */
+/* Pulls the body's next piece; small ones are put together to postpone_output bytes, if they can be
+ * had. */
 static enum pull pull_piece(struct request *r, struct v1 *v, size_t budget)
 {
     size_t enough = core_conf(r->conf)->postpone_output;
@@ -429,7 +435,8 @@ static ssize_t send_file(struct request *r, struct v1 *v)
     return n;
 }
 
-/* The head lies in a space that the next request will use: what is left of it moves to the arena. */
+/* The head lies in a space that the next request will use: what is left of it moves to the arena.
+ * */
 static void keep_head(struct request *r, struct v1 *v)
 {
     struct span *s = &v->spans[v->first];
@@ -500,7 +507,8 @@ static int wait_for_source(struct request *r, struct v1 *v)
     return STEP_WAIT;
 }
 
-/* The timer has struck: either the pause of limit_rate is over, or the client took nothing for too long. */
+/* The timer has struck: either the pause of limit_rate is over, or the client took nothing for too
+ * long. */
 static bool gave_up(struct request *r, struct v1 *v)
 {
     struct client *c = r->client;
@@ -558,6 +566,7 @@ void v1_interim(struct request *r, unsigned status, const struct headers *fields
     OUT_LITERAL(&o, "\r\n");
     iov.iov_len = out_len(&o);
     /* An interim response may be left out: one that does not fit the socket's buffer at once is. */
-    if (!o.overflow && r->client->connection.transport->sendv(&r->client->connection, &iov, 1, false) > 0)
+    struct connection *connection = &r->client->connection;
+    if (!o.overflow && connection->transport->sendv(connection, &iov, 1, false) > 0)
         r->sent += iov.iov_len;
 }

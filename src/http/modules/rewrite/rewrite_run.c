@@ -8,6 +8,7 @@
 #include "http/modules/rewrite/rewrite_program.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "http/trace.h"
 
 /* ---- what steps share ---- */
 
@@ -21,6 +22,8 @@ enum pattern_result rewrite_match(struct rewrite_run *run, const struct pattern 
         s->captures = NULL;
         s->capture_count = 0;
     }
+    if (run->r->trace)
+        run->r->trace->match(run->r, subject, result == PATTERN_MATCH);
     if (run->log && result != PATTERN_FAILED)
         request_log(run->r, LOG_LEVEL_NOTICE, 0, "\"%.*s\" %s \"%.*s\"", STR_ARG(pattern_text(p)),
                     result == PATTERN_MATCH ? "matches" : "does not match", STR_ARG(subject));
@@ -131,7 +134,10 @@ static int run_program(struct rewrite_run *run)
             continue;
         }
         const struct rewrite_step *step = &p->steps.items[(*next)++];
+        unsigned depth = run->depth;
         int result = ops[step->op](run, step);
+        if (run->r->trace)
+            run->r->trace->rewrite(run->r, step, run->depth > depth, result);
         if (result == STEP_WAIT)
             --*next;
         if (result == REWRITE_END)

@@ -1,0 +1,280 @@
+/*
+ * buffering: see buffering.h.  The order of bytes is: what the client has been given, the file, the
+ * window.
+ */
+#include "http/proxy/buffering.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "http/temp_file.h"
+
+/* ---- windows: kept for the next response, so that none of them costs a call of malloc ---- */
+
+enum { WINDOWS_KEPT = 64 };
+
+struct window {
+    struct window *next;
+    size_t size;
+    char space[];
+};
+
+static struct window *kept;
+static unsigned kept_count;
+
+static struct window *window_take(size_t size)
+{
+    for (struct window **at = &kept; *at; at = &(*at)->next) {
+        struct window *w = *at;
+        if (w->size != size)
+            continue;
+        *at = w->next;
+        kept_count--;
+        return w;
+    }
+    struct window *w = malloc(sizeof *w + size);
+    if (w)
+        w->size = size;
+    return w;
+}
+
+static void window_give(struct window *w)
+{
+    if (kept_count == WINDOWS_KEPT) {
+        free(w);
+        return;
+    }
+    w->next = kept;
+    kept = w;
+    kept_count++;
+}
+
+void buffering_fini(struct exchange *x)
+{
+    if (x->window)
+        window_give(x->window);
+    x->window = NULL;
+}
+
+/* ---- from the peer ---- */
+
+static bool broken(struct exchange *x, int level, int error, const char *why)
+{
+    request_log(x->request, (enum log_level)level, error, "%s while reading upstream", why);
+    x->broken = true;
+    exchange_release(x, false);
+    return false;
+}
+
+/* The body is all here: the peer is free for others. */
+static void completed(struct exchange *x)
+{
+    exchange_release(x, x->head.keepalive && x->request_sent && x->in.at == x->in.end);
+}
+
+static size_t window_size(const struct exchange *x)
+{
+    const struct exchange_conf *conf = x->conf;
+
+    return x->buffering ? conf->buffers.count * conf->buffers.size : conf->buffer_size;
+}
+
+/* Room behind x->in.end; `fresh`: nothing of the window that was given is in use any more. */
+static bool make_room(struct exchange *x, bool fresh)
+{
+    struct exchange_buffer *in = &x->in;
+
+    if (in->at == in->end && (fresh || !x->window)) {
+        if (!x->window && !(x->window = window_take(window_size(x))))
+            return broken(x, LOG_LEVEL_CRIT, ENOMEM, "memory is short");
+        in->at = in->end = x->window->space;
+        in->limit = x->window->space + x->window->size;
+    }
+    return in->end < in->limit;
+}
+
+/* Reads once: false when nothing more can be read now. */
+static bool read_more(struct exchange *x)
+{
+    struct exchange_buffer *in = &x->in;
+    ssize_t n = link_recv(x->link, in->end, (size_t)(in->limit - in->end));
+    struct str none = { NULL, 0 };
+    size_t used;
+
+    if (n > 0) {
+        in->end += n;
+        exchange_attempt(x)->received += (uint64_t)n;
+        return true;
+    }
+    if (n == IO_AGAIN) {
+        timer_set(&x->link->connection.timer, x->conf->read_timeout);
+        return false;
+    }
+    if (n < 0)
+        return broken(x, LOG_LEVEL_ERROR, errno, "recv() failed");
+    x->ended = true;
+    if (!x->wire->next_data(x, none, &used, &none) || !x->complete)
+        return broken(x, LOG_LEVEL_ERROR, 0, "upstream prematurely closed connection");
+    return true;
+}
+
+/* The next run of the body's bytes in the window, `most` of them; empty where there is none. */
+static struct str take_run(struct exchange *x, size_t most)
+{
+    struct exchange_buffer *in = &x->in;
+    struct str data = { NULL, 0 };
+
+    while (in->at < in->end && !x->complete && !data.len) {
+        struct str raw = str_range(in->at, in->end);
+        size_t used;
+        if (raw.len > most)
+            raw.len = most;
+        if (!x->wire->next_data(x, raw, &used, &data)) {
+            broken(x, LOG_LEVEL_ERROR, 0, "upstream sent an invalid body");
+            return (struct str){ NULL, 0 };
+        }
+        in->at += used + data.len;
+    }
+    exchange_attempt(x)->length += data.len;
+    return data;
+}
+
+/* ---- to the client ---- */
+
+static void give_file(struct exchange *x, struct batch *out, size_t budget)
+{
+    uint64_t left = (uint64_t)(x->file_end - x->file_at);
+    size_t n = left < budget ? (size_t)left : budget;
+
+    batch_file(out, x->file, x->file_at, n);
+    x->file_at += (off_t)n;
+}
+
+static void give_window(struct exchange *x, struct batch *out, size_t budget)
+{
+    if (x->slow && budget > x->conf->busy)
+        budget = x->conf->busy;
+    while (!batch_full(out) && out->bytes < budget && !x->broken) {
+        struct str run = take_run(x, budget - out->bytes);
+        if (!run.len)
+            break;
+        batch_memory(out, run.data, run.len);
+    }
+}
+
+static enum pull given(struct exchange *x)
+{
+    if (x->complete && x->link)
+        completed(x);
+    return x->complete && x->file_at == x->file_end ? PULL_LAST : PULL_DATA;
+}
+
+static enum pull pull(struct source *s, struct batch *out, size_t budget)
+{
+    struct exchange *x = (struct exchange *)s;
+    size_t before = out->bytes;
+
+    x->wanted = false;
+    for (;;) {
+        if (x->file_at < x->file_end) {
+            give_file(x, out, budget);
+            return given(x);
+        }
+        x->file_at = x->file_end = 0;
+        give_window(x, out, budget);
+        if (x->broken)
+            return PULL_ERROR;
+        if (out->bytes > before || x->complete)
+            return given(x);
+        if (!make_room(x, true))
+            return PULL_ERROR;
+        if (!read_more(x) && !x->broken) {
+            x->wanted = true;
+            return exchange_client_gone(x) ? PULL_ERROR : PULL_WAIT;
+        }
+        if (x->broken)
+            return PULL_ERROR;
+    }
+}
+
+/* ---- ahead of the client ---- */
+
+/* What is in the window goes to the file.  false: it may not, or can't. */
+static bool spool(struct exchange *x)
+{
+    const struct exchange_conf *conf = x->conf;
+    struct str path;
+
+    while (x->in.at < x->in.end && !x->complete && !x->broken) {
+        if ((uint64_t)x->file_end + conf->temp_write > conf->max_temp_file_size)
+            return false;
+        if (x->file < 0) {
+            request_log(x->request, LOG_LEVEL_WARN, 0,
+                        "an upstream response is buffered to a temporary file");
+            x->file = temp_file_open(x->request, &conf->temp_path, false, &path);
+            if (x->file < 0)
+                return broken(x, LOG_LEVEL_CRIT, 0, "no temporary file");
+        }
+        struct str run = take_run(x, conf->temp_write);
+        if (run.len && !temp_file_write(x->file, run.data, run.len, x->file_end))
+            return broken(x, LOG_LEVEL_CRIT, errno, "writing a temporary file failed");
+        x->file_end += (off_t)run.len;
+    }
+    return !x->broken;
+}
+
+/* The client is busy with what it has: the peer need not wait for it. */
+static void read_ahead(struct exchange *x)
+{
+    while (x->link && !x->complete && !x->broken) {
+        if (!make_room(x, false) && !x->broken) {
+            char *start = x->in.at;
+            if (!spool(x))
+                break;
+            x->in.at = x->in.end = start;      /* behind what the client holds */
+            if (x->in.end == x->in.limit)
+                break;
+        }
+        if (x->broken || !read_more(x))
+            return;
+    }
+    if (x->complete && x->link)
+        completed(x);
+    else if (x->link)
+        timer_cancel(&x->link->connection.timer);      /* it waits for us */
+}
+
+void buffering_ready(struct exchange *x)
+{
+    if (x->link->timed_out) {
+        broken(x, LOG_LEVEL_ERROR, ETIMEDOUT, "upstream timed out");
+        request_wake(x->request);
+        return;
+    }
+    if (x->wanted || !x->buffering) {
+        request_wake(x->request);
+        return;
+    }
+    x->slow = true;
+    read_ahead(x);
+}
+
+static void close_source(struct source *s)
+{
+    struct exchange *x = (struct exchange *)s;
+
+    exchange_release(x, false);
+    buffering_fini(x);
+    x->state = EXCHANGE_ENDED;
+}
+
+static const struct source_ops ops = { .name = "upstream", .pull = pull, .close = close_source };
+
+void buffering_begin(struct exchange *x)
+{
+    x->source = (struct source){ &ops, x->request };
+    x->state = EXCHANGE_BODY;
+    x->wanted = true;
+    if (x->complete)
+        completed(x);
+}

@@ -1,0 +1,305 @@
+/*
+ * exchange_head: see exchange_head.h.  Fields are passed on one by one, from the parsed form; those that
+ * speak of a connection end here (RFC 9110 section 7.6.1).
+ */
+#include "http/proxy/exchange_head.h"
+
+#include "http/buffer.h"
+#include "http/proxy/buffering.h"
+#include "http/response.h"
+
+/* What becomes of a field that Weir itself looks at.  false: it is not passed on. */
+typedef bool take_field(struct exchange *x, const struct header *f);
+
+static bool drop(struct exchange *x, const struct header *f)
+{
+    (void)x;
+    (void)f;
+    return false;
+}
+
+/* "type; charset=name" is taken apart, for filters that ask for one or the other. */
+static bool take_type(struct exchange *x, const struct header *f)
+{
+    struct response *res = &x->request->response;
+    struct str rest = f->value, type = str_trim(str_split(&rest, ';')), name = STR("charset=");
+
+    res->content_type = f->value;
+    if (!rest.data)
+        return false;
+    rest = str_trim(rest);
+    if (str_starts_nocase(rest, name) && str_index(rest, ';') < 0 && str_index(rest, '"') < 0 &&
+        rest.len > name.len) {
+        res->content_type = type;
+        res->charset = str_from(rest, name.len);
+    }
+    return false;
+}
+
+static bool take_modified(struct exchange *x, const struct header *f)
+{
+    x->request->response.last_modified = clock_parse_http_date(f->value);
+    return x->request->response.last_modified < 0;
+}
+
+static bool take_etag(struct exchange *x, const struct header *f)
+{
+    x->request->response.etag = f->value;
+    return false;
+}
+
+static bool take_encoding(struct exchange *x, const struct header *f)
+{
+    x->request->response.content_encoding = f->value;
+    return false;
+}
+
+static bool take_accept_ranges(struct exchange *x, const struct header *f)
+{
+    (void)f;
+    return !x->conf->force_ranges;
+}
+
+static bool take_date(struct exchange *x, const struct header *f)
+{
+    (void)f;
+    x->request->response.has_date = true;
+    return true;
+}
+
+static bool take_server(struct exchange *x, const struct header *f)
+{
+    (void)f;
+    x->request->response.has_server = true;
+    return true;
+}
+
+static bool take_accel_buffering(struct exchange *x, const struct header *f)
+{
+    if (!(x->conf->ignore_headers & IGNORE_ACCEL_BUFFERING))
+        x->buffering = str_eq_nocase(f->value, STR("yes"))  ? true
+                       : str_eq_nocase(f->value, STR("no")) ? false : x->buffering;
+    return true;
+}
+
+static bool take_accel_rate(struct exchange *x, const struct header *f)
+{
+    size_t rate;
+
+    if (!(x->conf->ignore_headers & IGNORE_ACCEL_LIMIT_RATE) && parse_size(f->value, &rate)) {
+        x->request->limit_rate = rate;
+        x->request->flags.limit_rate_set = true;
+    }
+    return true;
+}
+
+static bool take_accel_charset(struct exchange *x, const struct header *f)
+{
+    if (!(x->conf->ignore_headers & IGNORE_ACCEL_CHARSET))
+        x->request->response.charset = f->value;
+    return true;
+}
+
+static const struct {
+    struct str name;                   /* lower case */
+    take_field *take;
+    bool hidden;                       /* unless proxy_pass_header names it */
+} known[] = {
+    { STR_INIT("connection"), drop, false },
+    { STR_INIT("keep-alive"), drop, false },
+    { STR_INIT("transfer-encoding"), drop, false },
+    { STR_INIT("content-length"), drop, false },
+    { STR_INIT("proxy-connection"), drop, false },
+    { STR_INIT("te"), drop, false },
+    { STR_INIT("trailer"), drop, false },
+    { STR_INIT("content-type"), take_type, false },
+    { STR_INIT("last-modified"), take_modified, false },
+    { STR_INIT("etag"), take_etag, false },
+    { STR_INIT("content-encoding"), take_encoding, false },
+    { STR_INIT("accept-ranges"), take_accept_ranges, false },
+    { STR_INIT("date"), take_date, true },
+    { STR_INIT("server"), take_server, true },
+    { STR_INIT("x-pad"), NULL, true },
+    { STR_INIT("x-accel-expires"), NULL, true },
+    { STR_INIT("x-accel-redirect"), NULL, true },
+    { STR_INIT("x-accel-limit-rate"), take_accel_rate, true },
+    { STR_INIT("x-accel-buffering"), take_accel_buffering, true },
+    { STR_INIT("x-accel-charset"), take_accel_charset, true },
+};
+
+enum { KNOWN = sizeof known / sizeof known[0] };
+
+static int find_known(struct str name)
+{
+    for (unsigned i = 0; i < KNOWN; i++) {
+        if (known[i].name.len == name.len && str_eq_nocase(known[i].name, name))
+            return (int)i;
+    }
+    return -1;
+}
+
+static bool is_named(const struct name_list *list, struct str name)
+{
+    for (unsigned i = 0; i < list->names.count; i++) {
+        if (str_eq_nocase(list->names.items[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* Whether Connection names a field that is not one of those dropped anyway. */
+static bool is_of_connection(const struct exchange *x, struct str name)
+{
+    const struct headers *h = &x->head.fields;
+
+    for (unsigned i = h->known[HEADER_CONNECTION]; i && i <= h->list.count; i++) {
+        struct str list = h->list.items[i - 1].value;
+        while (h->list.items[i - 1].id == HEADER_CONNECTION && list.data) {
+            if (str_eq_nocase(str_trim(str_split(&list, ',')), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void pass_field(struct exchange *x, const struct header *f)
+{
+    int k = find_known(f->name);
+    bool hidden = (k >= 0 && known[k].hidden) || is_named(&x->conf->hide, f->name);
+
+    if (hidden && is_named(&x->conf->pass, f->name))
+        hidden = false;
+    if (k >= 0 && known[k].take && (!known[k].hidden || !hidden || known[k].take == take_accel_rate ||
+                                    known[k].take == take_accel_buffering ||
+                                    known[k].take == take_accel_charset)) {
+        if (!known[k].take(x, f))
+            return;
+    }
+    if (hidden || (x->head.fields.known[HEADER_CONNECTION] && is_of_connection(x, f->name)))
+        return;
+    headers_add(&x->request->response.headers, &x->request->arena, f->name,
+                x->wire->rewrite(x, f));
+}
+
+/* The value of the first field of that name; data NULL: there is none. */
+static struct str field(const struct exchange *x, struct str name)
+{
+    const struct headers *h = &x->head.fields;
+
+    for (unsigned i = 0; i < h->list.count; i++) {
+        if (str_eq_nocase(h->list.items[i].name, name))
+            return h->list.items[i].value;
+    }
+    return (struct str){ NULL, 0 };
+}
+
+/* ---- elsewhere ---- */
+
+/* X-Accel-Redirect: the peer has decided, another location answers.  Fields that count for any answer go
+ * with it. */
+static int redirect(struct exchange *x, struct str to)
+{
+    static const struct str kept[] = {
+        STR_INIT("content-type"), STR_INIT("set-cookie"), STR_INIT("content-disposition"),
+        STR_INIT("cache-control"), STR_INIT("expires"), STR_INIT("accept-ranges"),
+        STR_INIT("x-accel-limit-rate"), STR_INIT("x-accel-charset"),
+    };
+    struct request *r = x->request;
+
+    for (unsigned i = 0; i < x->head.fields.list.count; i++) {
+        const struct header *f = &x->head.fields.list.items[i];
+        for (unsigned n = 0; n < sizeof kept / sizeof kept[0]; n++) {
+            if (str_eq_nocase(f->name, kept[n]))
+                pass_field(x, f);
+        }
+    }
+    exchange_release(x, false);
+    to = arena_str(&r->arena, to);
+    if (to.len && to.data[0] == '@')
+        return request_redirect_named(r, to);
+    ptrdiff_t query = str_index(to, '?');
+    struct str args = query < 0 ? STR("") : str_from(to, (size_t)query + 1);
+    if (query >= 0)
+        to = str_first(to, (size_t)query);
+    if (r->method != METHOD_HEAD) {
+        r->method = METHOD_GET;
+        r->method_name = STR("GET");
+    }
+    return request_redirect(r, to, args);
+}
+
+static bool has_error_page(const struct request *r, unsigned status)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+
+    if (r->flags.error_page && !conf->recursive_error_pages)
+        return false;
+    for (unsigned i = 0; i < conf->error_pages.count; i++) {
+        if (conf->error_pages.items[i].status == status)
+            return true;
+    }
+    return false;
+}
+
+/* The page in the response's place; what a 401 asks of the client goes with it. */
+static int intercept(struct exchange *x)
+{
+    struct request *r = x->request;
+
+    if (x->head.status == STATUS_UNAUTHORIZED) {
+        struct str ask = field(x, STR("www-authenticate"));
+        if (ask.data)
+            response_header(r, STR("WWW-Authenticate"), ask);
+    }
+    exchange_release(x, false);
+    return (int)x->head.status;
+}
+
+/* ---- here ---- */
+
+static void fill_response(struct exchange *x)
+{
+    struct response *res = &x->request->response;
+
+    res->status = x->head.status;
+    res->status_text = x->head.status_text;
+    res->length = x->head.length;
+    res->foreign = true;
+    for (unsigned i = 0; i < x->head.fields.list.count; i++)
+        pass_field(x, &x->head.fields.list.items[i]);
+    if (x->conf->force_ranges && res->status == STATUS_OK)
+        res->allow_ranges = true;
+}
+
+int exchange_respond(struct exchange *x)
+{
+    struct request *r = x->request;
+    struct attempt *a = exchange_attempt(x);
+    unsigned kind = exchange_kind_of_status(x->head.status);
+    struct str elsewhere = field(x, STR("x-accel-redirect"));
+
+    a->status = x->head.status;
+    a->header_ms = (int64_t)(clock_ms() - a->start_ms);
+    if (kind && exchange_may_try_again(x, kind))
+        return exchange_next(x, kind);
+    if (x->conf->intercept_errors && x->head.status >= STATUS_MULTIPLE_CHOICES &&
+        has_error_page(r, x->head.status))
+        return intercept(x);
+    if (elsewhere.data && !(x->conf->ignore_headers & IGNORE_ACCEL_REDIRECT))
+        return redirect(x, elsewhere);
+    fill_response(x);
+    r->response.body = &x->source;
+    buffering_begin(x);
+    return STEP_RESPOND;
+}
+
+void exchange_interim(struct exchange *x)
+{
+    struct exchange_buffer *in = &x->in;
+    size_t left = (size_t)(in->end - in->at);
+
+    memmove(x->head_buffer->data, in->at, left);
+    in->at = x->head_buffer->data;
+    in->end = in->at + left;
+    x->head = (struct exchange_head){ .length = -1 };
+}

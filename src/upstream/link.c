@@ -1,0 +1,108 @@
+/*
+ * link: see link.h.
+ */
+#include "upstream/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/os.h"
+#include "upstream/keepalive.h"
+
+static void link_on_event(struct watch *w)
+{
+    struct link *l = (struct link *)(void *)w;
+
+    if (l->state == LINK_BUSY)
+        l->wake(l->owner);
+    else if (l->state == LINK_IDLE && (w->ready & READY_READ))
+        link_close(l);                         /* the end, or bytes that nobody asked for */
+}
+
+static void link_on_timeout(struct timer *t)
+{
+    struct link *l = CONTAINER(t, struct link, connection.timer);
+
+    if (l->state == LINK_IDLE)
+        link_close(l);
+    else if (l->state == LINK_BUSY) {
+        l->timed_out = true;
+        l->wake(l->owner);
+    }
+}
+
+/* A busy one is its user's, whose own end is the end of it. */
+static void link_drain(struct connection *c)
+{
+    struct link *l = (struct link *)c;
+
+    l->drain = true;
+    if (l->state == LINK_IDLE)
+        link_close(l);
+}
+
+static const struct connection_kind link_kind = {
+    .name = "upstream", .size = sizeof(struct link), .drain = link_drain, .abort = link_drain,
+};
+
+static bool set_options(int fd, const struct link_options *o)
+{
+    int on = 1;
+
+    if (o->keepalive)
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    if (o->rcvbuf)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &o->rcvbuf, sizeof o->rcvbuf);
+    if (o->sndbuf)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &o->sndbuf, sizeof o->sndbuf);
+    return !o->bind || bind(fd, &o->bind->any, o->bind->len) == 0;
+}
+
+static int open_socket(const struct address *to, const struct link_options *options)
+{
+    int fd = os_socket(to->any.sa_family, SOCK_STREAM, 0);
+
+    if (fd < 0)
+        return -1;
+    if (set_options(fd, options) &&
+        (connect(fd, &to->any, to->len) == 0 || errno == EINPROGRESS))
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+struct link *link_open(const struct address *to, const struct link_options *options,
+                       void (*wake)(void *owner), void *owner)
+{
+    int fd = open_socket(to, options);
+    struct link *l = fd < 0 ? NULL
+                            : connection_new(&link_kind, fd, link_on_event, link_on_timeout);
+
+    if (!l) {
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    l->wake = wake;
+    l->owner = owner;
+    l->start_ms = clock_ms();
+    l->address = *to;
+    list_init(&l->place);
+    if (!loop_add(&l->connection.watch)) {
+        link_close(l);
+        return NULL;
+    }
+    return l;
+}
+
+void link_close(struct link *l)
+{
+    if (l->state == LINK_IDLE)
+        keepalive_forget(l);
+    l->state = LINK_CLOSED;
+    connection_close(&l->connection);
+}

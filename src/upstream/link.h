@@ -1,0 +1,56 @@
+/*
+ * link: a connection to a peer, from connect() to close, and the time between two uses when it lies
+ * idle in a pool.  Who uses it is told that something has happened and looks at the watch's bits; the
+ * bytes are its own affair.
+ */
+#ifndef UPSTREAM_LINK_H
+#define UPSTREAM_LINK_H
+
+#include "event/connection.h"
+#include "net/address.h"
+
+struct idle_pool;
+
+enum link_state { LINK_BUSY, LINK_IDLE, LINK_CLOSED };
+
+struct link {
+    struct connection connection;
+    enum link_state state;
+    bool reused;                       /* it has served before: the peer may have closed it meanwhile */
+    bool drain;                        /* the process ends: no further use */
+    bool timed_out;                    /* the timer has struck; the user takes it back */
+    bool connected;                    /* bytes have been sent */
+    uint32_t key;                      /* only for users of the same key; 0: for all */
+    uint32_t requests;                 /* served so far */
+    uint64_t start_ms;
+    void (*wake)(void *owner);         /* of the user: an event, or the timer */
+    void *owner;
+    struct list place;                 /* in the pool, while idle */
+    struct idle_pool *pool;
+    struct address address;
+};
+
+struct link_options {
+    const struct address *bind;        /* NULL: as the system chooses */
+    bool transparent;
+    bool keepalive;                    /* SO_KEEPALIVE */
+    int rcvbuf, sndbuf;                /* bytes; 0: as the system has it */
+};
+
+/* Begins to connect: NULL and errno where that fails at once.  With READY_WRITE the connect has ended:
+ * the first send says how. */
+struct link *link_open(const struct address *to, const struct link_options *options,
+                       void (*wake)(void *owner), void *owner);
+void link_close(struct link *l);
+
+/* More than 0: bytes; 0: the end; or enum io. */
+static inline ssize_t link_recv(struct link *l, void *space, size_t size)
+{
+    struct connection *c = &l->connection;
+
+    if (!(c->watch.ready & READY_READ))
+        return IO_AGAIN;
+    return c->transport->recv(c, space, size);
+}
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * upstream: see upstream.h.
+ */
+#include "upstream/upstream.h"
+
+#include <netdb.h>
+
+#include "config/listen_words.h"
+#include "config/types.h"
+#include "upstream/balance.h"
+
+struct upstreams {
+    ARRAY(struct upstream *) list;
+};
+
+struct upstream_conf {
+    struct upstreams *all;             /* of the engine's block: made where it begins */
+};
+
+static struct upstreams *all_of(const struct setting *s)
+{
+    return ((struct upstream_conf *)CONF(s->block->conf, http_upstream_module))->all;
+}
+
+const struct upstreams *upstream_all(const struct setting *s)
+{
+    return all_of(s);
+}
+
+/* ---- peers ---- */
+
+static void add_peer(struct arena *a, struct upstream_peers *peers, const struct upstream_peer *model,
+                     const struct address *address)
+{
+    struct upstream_peer *p = ARRAY_PUSH(&peers->list, a);
+    struct out o = out_growing(a, 256);
+
+    *p = *model;
+    p->address = *address;
+    address_put(&o, address);
+    p->name = out_str_of(&o);
+    p->effective = (int)p->weight;
+    peers->total_weight += p->weight;
+    peers->tries += !p->down;
+}
+
+/* All addresses of a name.  false: it has none now. */
+static bool add_name(struct setting *s, struct upstream_peers *peers,
+                     const struct upstream_peer *model, struct str host, unsigned port)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
+    struct str name = arena_str(&s->config->scratch, host);
+    bool any = false;
+
+    if (name.len == 0 || getaddrinfo(name.data, NULL, &hints, &found))
+        return false;
+    for (struct addrinfo *i = found; i; i = i->ai_next) {
+        struct address a = { .len = i->ai_addrlen };
+        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
+            continue;
+        memcpy(&a.any, i->ai_addr, i->ai_addrlen);
+        address_set_port(&a, port);
+        add_peer(setting_arena(s), peers, model, &a);
+        any = true;
+    }
+    freeaddrinfo(found);
+    return any;
+}
+
+static bool read_literal(struct str host, unsigned port, struct address *a)
+{
+    return str_starts(host, STR("unix:")) ? address_parse_unix(host, a)
+                                          : address_parse_ip(host, port, a);
+}
+
+/* A host of words, a literal address or "unix:/path", becomes peers. */
+static void add_host(struct setting *s, unsigned word, struct upstream_peers *peers,
+                     const struct upstream_peer *model, struct str host, unsigned port)
+{
+    struct address a;
+
+    if (read_literal(host, port, &a))
+        add_peer(setting_arena(s), peers, model, &a);
+    else if (!add_name(s, peers, model, host, port))
+        setting_warn(s, word, "host not found in upstream \"%.*s\"", STR_ARG(host));
+}
+
+/* ---- groups ---- */
+
+static struct upstream *new_group(struct setting *s, struct str name, unsigned port)
+{
+    struct arena *a = setting_arena(s);
+    struct upstream *u = ARENA_NEW(a, struct upstream);
+
+    u->name = arena_str(a, name);
+    u->port = port;
+    u->balancer = &balancer_round_robin;
+    u->keepalive = keepalive_initial;
+    u->pool = keepalive_pool(s->config->generation,
+                             port ? arena_printf(&s->config->scratch, "%.*s:%u", STR_ARG(name), port)
+                                  : name);
+    *ARRAY_PUSH(&all_of(s)->list, a) = u;
+    return u;
+}
+
+struct upstream *upstream_find(const struct upstreams *all, struct str host, unsigned port,
+                               unsigned default_port)
+{
+    for (unsigned i = 0; i < all->list.count; i++) {
+        struct upstream *u = all->list.items[i];
+        bool fits = u->is_block ? port == 0 : u->port == (port ? port : default_port);
+        if (fits && str_eq_nocase(u->name, host))
+            return u;
+    }
+    return NULL;
+}
+
+/* Whether a block of that name stands anywhere in the engine's block: it may come later. */
+static bool block_comes(const struct setting *s, struct str name)
+{
+    const struct block *b = s->block;
+
+    while (b && b->context != IN_HTTP && b->context != IN_STREAM)
+        b = b->parent;
+    for (const struct node *n = b && b->node ? b->node->children : NULL; n; n = n->next) {
+        if (n->count == 2 && str_eq(n->words[0].text, STR("upstream")) &&
+            str_eq_nocase(n->words[1].text, name))
+            return true;
+    }
+    return false;
+}
+
+struct upstream *upstream_use(struct setting *s, unsigned word, struct str host, unsigned port,
+                              unsigned default_port)
+{
+    struct upstream_peer model = { .weight = 1, .max_fails = 1, .fail_timeout = 10 };
+    struct upstream *u = upstream_find(all_of(s), host, port, default_port);
+
+    if (u)
+        return u;
+    if (port == 0 && block_comes(s, host)) {
+        u = new_group(s, host, 0);
+        u->is_block = true;
+        return u;
+    }
+    if (host.len == 0) {
+        setting_error(s, word, "no host in upstream \"%.*s\"", STR_ARG(setting_arg(s, word)));
+        return NULL;
+    }
+    u = new_group(s, host, port ? port : default_port);
+    model.server = u->name;
+    add_host(s, word, &u->primary, &model, u->name, u->port);
+    return u;
+}
+
+struct upstream *upstream_literal(struct arena *arena, struct str host, unsigned port)
+{
+    struct upstream_peer model = { .weight = 1, .max_fails = 1, .fail_timeout = 10, .server = host };
+    struct address a;
+
+    if (!read_literal(host, port, &a))
+        return NULL;
+    struct upstream *u = ARENA_NEW(arena, struct upstream);
+    u->name = host;
+    u->port = port;
+    u->balancer = &balancer_round_robin;
+    add_peer(arena, &u->primary, &model, &a);
+    return u;
+}
+
+/* ---- the block ---- */
+
+void upstream_print_nothing(const struct directive *row, const void *field, struct out *o)
+{
+    (void)row;
+    (void)field;
+    (void)o;
+}
+
+bool upstream_set_balancer(struct setting *s, const struct balancer *b, const void *conf)
+{
+    struct upstream *u = s->block->object;
+
+    if (u->balancer != &balancer_round_robin)
+        return setting_error(s, 0, "load balancing method redefined");
+    u->balancer = b;
+    u->balancer_conf = conf;
+    return true;
+}
+
+static bool open_upstream(struct setting *s)
+{
+    struct str name = setting_arg(s, 1);
+    struct upstream *u = upstream_find(all_of(s), name, 0, 0);
+
+    if (u && u->place.data)
+        return setting_error_hint(s, 1, u->place, "duplicate upstream \"%.*s\"", STR_ARG(name));
+    if (!u)
+        u = new_group(s, name, 0);
+    u->is_block = true;
+    u->place = setting_place(s);
+    config_block(s, IN_UPSTREAM, u);
+    if (u->primary.list.count == 0 && u->backup.list.count == 0 &&
+        !tree_find(s->node->children, STR("server")))
+        return setting_error(s, 0, "no servers are inside upstream");
+    return true;
+}
+
+/* "name=" at the start of a word: gives what follows. */
+static bool is_option(struct str word, const char *name, struct str *value)
+{
+    struct str prefix = str_of(name);
+
+    *value = word.len >= prefix.len ? str_from(word, prefix.len) : STR("");
+    return str_starts(word, prefix);
+}
+
+static bool server_option(struct setting *s, unsigned i, struct upstream_peer *model, bool *backup)
+{
+    struct str word = setting_arg(s, i), value;
+    bool good = true;
+
+    if (is_option(word, "weight=", &value))
+        good = str_to_uint(value, INT32_MAX, &model->weight) && model->weight > 0;
+    else if (is_option(word, "max_conns=", &value))
+        good = str_to_uint(value, INT32_MAX, &model->max_conns);
+    else if (is_option(word, "max_fails=", &value))
+        good = str_to_uint(value, INT32_MAX, &model->max_fails);
+    else if (is_option(word, "fail_timeout=", &value))
+        good = parse_seconds(value, &model->fail_timeout);
+    else if (str_eq(word, STR("backup")))
+        *backup = true;
+    else if (str_eq(word, STR("down")))
+        model->down = true;
+    else
+        good = false;
+    return good || setting_error(s, i, "invalid parameter \"%.*s\"", STR_ARG(word));
+}
+
+/* "host", "host:port" or "[ip]:port"; unix sockets have none. */
+static bool split_port(struct str text, struct str *host, unsigned *port)
+{
+    ptrdiff_t colon = str_rindex(text, ':'), bracket = str_rindex(text, ']');
+
+    *host = text;
+    if (colon <= bracket || str_starts(text, STR("unix:")))
+        return text.len > 0;
+    *host = str_first(text, (size_t)colon);
+    return host->len > 0 && str_to_uint(str_from(text, (size_t)colon + 1), 65535, port) && *port > 0;
+}
+
+static bool parse_server(struct setting *s, void *field)
+{
+    struct upstream *u = s->block->object;
+    struct upstream_peer model = { .weight = 1, .max_fails = 1, .fail_timeout = 10 };
+    bool backup = false;
+    unsigned port = 80;
+    struct str host;
+
+    (void)field;
+    for (unsigned i = 2; i < s->node->count; i++) {
+        if (!server_option(s, i, &model, &backup))
+            return false;
+    }
+    if (!split_port(setting_arg(s, 1), &host, &port))
+        return setting_error(s, 1, "invalid address in upstream \"%.*s\"",
+                             STR_ARG(setting_arg(s, 1)));
+    if (backup && !u->balancer->backup)
+        return setting_error(s, 0, "balancing method does not support parameter \"backup\"");
+    model.server = arena_str(setting_arena(s), setting_arg(s, 1));
+    add_host(s, 1, backup ? &u->backup : &u->primary, &model, host, port);
+    return true;
+}
+
+static const struct type type_server = {
+    "address [parameters]", "an address, and parameters", parse_server, upstream_print_nothing,
+};
+
+/* Where the engine's block begins: its groups, however deep they are used. */
+static bool finish(struct setting *s, void *conf)
+{
+    ((struct upstream_conf *)conf)->all = ARENA_NEW(setting_arena(s), struct upstreams);
+    return true;
+}
+
+static const struct directive rows[] = {
+    { "upstream", IN_HTTP, ARGS(1), NULL, .open = open_upstream, .syntax = "name { ... }",
+      .flags = REPEATS, .help = "A group of servers that requests are passed to by its name." },
+    { "server", IN_UPSTREAM, ARGS_RANGE(1, ARGS_ANY), &type_server, .flags = REPEATS,
+      .syntax = "address [weight=number] [max_conns=number] [max_fails=number] "
+                "[fail_timeout=time] [backup] [down]",
+      .help = "A server of the group: an address, a name with all its addresses, or unix:path." },
+    { 0 },
+};
+
+struct module http_upstream_module = {
+    .name = "ngx_http_upstream_module",
+    .directives = rows,
+    .conf_size = sizeof(struct upstream_conf),
+    .finish = finish,
+};
