@@ -66,10 +66,12 @@ static const char completion_start[] =
     "            -- \"$word\")) ;;\n"
     "    serve) COMPREPLY=($(compgen -W '-l --print' -- \"$word\")) ;;\n"
     "    dump) COMPREPLY=($(compgen -W '-c -e -g -p' -- \"$word\")) ;;\n"
+    "    explain)\n"
+    "        COMPREPLY=($(compgen -W '-c -e -g -p -H -X --from --json' -- \"$word\")) ;;\n"
     "    *)\n"
     "        COMPREPLY=($(compgen -W '-? -h -v -V -t -T -q -s -p -e -c -g' -- \"$word\"))\n"
     "        if [ \"$COMP_CWORD\" = 1 ]; then\n"
-    "            COMPREPLY+=($(compgen -W 'serve help dump' -- \"$word\"))\n"
+    "            COMPREPLY+=($(compgen -W 'serve help dump explain' -- \"$word\"))\n"
     "        fi ;;\n"
     "    esac\n"
     "}\n";

@@ -222,6 +222,8 @@ static bool parse_server_tokens(struct setting *s, void *field)
     if (parse_enum(setting_arg(s, 1), token_names, &t->kind))
         return true;
     t->kind = TOKENS_TEXT;
+    if (!template_safe(setting_arg(s, 1)))
+        return setting_invalid(s, 1);
     return template_compile(s, 1, config_variables(s), &t->text);
 }
 

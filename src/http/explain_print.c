@@ -4,13 +4,63 @@
 #include "http/escape.h"
 #include "http/explain.h"
 
-enum { PART = 12, WHAT = 44, DIRECTIVE = 56, LINE_MAX_OUT = 1 << 24 };
+enum { PART = 14, WHAT = 44, DIRECTIVE = 56, OUT_MAX = 1 << 24 };
 
 struct page {
     FILE *f;
+    struct arena arena;
     bool colour;
     struct str folder;
 };
+
+/* ---- what can be shown ---- */
+
+/* Second bytes that make a longer form of a short character, a surrogate, or more than U+10FFFF: RFC 3629
+ * section 4. */
+static bool is_misused(unsigned char first, unsigned char second)
+{
+    return (first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0) ||
+           (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90);
+}
+
+/* Bytes of the character of UTF-8 that `s` begins with; 0: it begins with none, or with one that would
+ * steer a terminal. */
+static size_t character(struct str s)
+{
+    unsigned char first = (unsigned char)s.data[0];
+    size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3
+                                                                    : first < 0xf5 ? 4 : 0;
+
+    if (len > s.len || first < ' ' || first == 0x7f)
+        return 0;
+    if (len > 1 && is_misused(first, (unsigned char)s.data[1]))
+        return 0;
+    if (first == 0xc2 && (unsigned char)s.data[1] < 0xa0)      /* C1 controls */
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if (((unsigned char)s.data[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return len;
+}
+
+/* All else as "\x1b": a path may hold any byte. */
+static struct str visible(struct arena *a, struct str s)
+{
+    struct out o = out_growing(a, OUT_MAX);
+
+    while (s.len > 0) {
+        size_t len = character(s);
+        if (len > 0)
+            out_bytes(&o, s.data, len);
+        else {
+            OUT_LITERAL(&o, "\\x");
+            out_hex(&o, (unsigned char)s.data[0], 2);
+        }
+        s = str_from(s, len ? len : 1);
+    }
+    return out_str_of(&o);
+}
 
 /* ---- for people ---- */
 
@@ -37,6 +87,7 @@ static void put(struct page *p, const char *colour, struct str text)
 {
     bool on = p->colour && *colour && text.len;
 
+    text = visible(&p->arena, text);
     fprintf(p->f, "%s%.*s%s", on ? colour : "", STR_ARG(text), on ? "\33[0m" : "");
 }
 
@@ -119,11 +170,19 @@ static void put_directives(struct page *p, const struct explain *e)
     }
 }
 
+static void put_field(struct page *p, struct str field)
+{
+    fprintf(p->f, "%*s", PART, "");
+    put(p, "", field);
+    fputc('\n', p->f);
+}
+
 void explain_print(const struct explain *e, struct str folder, FILE *f, bool colour)
 {
-    struct page p = { f, colour, folder };
+    struct page p = { .f = f, .colour = colour, .folder = folder };
     const char *before = NULL;
 
+    arena_init(&p.arena);
     put(&p, BOLD, e->method);
     fputc(' ', f);
     put(&p, BOLD, e->url);
@@ -144,9 +203,10 @@ void explain_print(const struct explain *e, struct str folder, FILE *f, bool col
     put(&p, e->status == 0 || e->status >= 400 ? BOLD RED : BOLD GREEN, e->outcome);
     fputc('\n', f);
     for (unsigned i = 0; i < e->fields.count; i++)
-        fprintf(f, "%*s%.*s\n", PART, "", STR_ARG(e->fields.items[i]));
+        put_field(&p, e->fields.items[i]);
     if (e->location.len)
         put_directives(&p, e);
+    arena_fini(&p.arena);
 }
 
 /* ---- for tools ---- */
@@ -154,7 +214,7 @@ void explain_print(const struct explain *e, struct str folder, FILE *f, bool col
 static void json_text(struct out *o, struct str text)
 {
     out_char(o, '"');
-    escape_json(o, text);
+    escape_json(o, visible(o->arena, text));
     out_char(o, '"');
 }
 
@@ -209,7 +269,7 @@ void explain_print_json(const struct explain *e, FILE *f)
     struct arena arena;
 
     arena_init(&arena);
-    struct out o = out_growing(&arena, LINE_MAX_OUT);
+    struct out o = out_growing(&arena, OUT_MAX);
     json_member(&o, "{\n  ", "method", e->method);
     json_member(&o, ",\n  ", "url", e->url);
     json_object(&o, "listener", e->listener, e->listener_why, e->listener_place);

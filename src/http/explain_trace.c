@@ -9,6 +9,8 @@
 #include "http/files.h"
 #include "http/location.h"
 #include "http/modules/rewrite/rewrite_program.h"
+#include "http/proxy/proxy_conf.h"
+#include "http/proxy/proxy_pass.h"
 #include "http/request.h"
 #include "http/trace.h"
 
@@ -86,6 +88,37 @@ static const struct node *passing_line(const struct request *r)
     return n;
 }
 
+/* What a server behind would be asked for. */
+static struct str question(struct request *r, const struct node *pass)
+{
+    const struct proxy_conf *c = CONF(r->conf, http_proxy_module);
+    struct arena *a = &explain_of(r)->arena;
+    struct out uri = out_growing(a, TEMPLATE_MAX);
+    struct proxy_target t;
+
+    if (!str_eq(pass->words[0].text, STR("proxy_pass")) || !c->pass ||
+        !proxy_pass_target(r, c->pass, &t))
+        return STR("would ask the server behind");
+    proxy_pass_put_uri(r, c->pass, &t, &uri);
+    struct str method = r->method_name;
+    if (!template_is_empty(&c->method))
+        method = template_value(&c->method, request_script(r));
+    return arena_printf(a, "would ask %.*s for %.*s %.*s", STR_ARG(t.host), STR_ARG(method),
+                        STR_ARG(out_str_of(&uri)));
+}
+
+/* The filters that its answer would meet. */
+static void name_filters(struct request *r)
+{
+    const struct http_filter *filter;
+
+    for (unsigned i = 0; (filter = pipeline_filter(i)) != NULL; i++) {
+        if (r->location->filters >> i & 1)
+            add(explain_of(r), "filters", EXPLAIN_ASSUMED, str_of(filter->name),
+                STR("would see the answer"), STR(""));
+    }
+}
+
 /* Whether a step is only named. */
 static bool is_assumed(struct request *r, const struct http_step *step, int *result)
 {
@@ -106,8 +139,9 @@ static bool is_assumed(struct request *r, const struct http_step *step, int *res
         return true;
     }
     if (pass) {
-        add(e, "handler", EXPLAIN_ASSUMED, explain_words(e, pass, ";"),
-            STR("would ask the server behind, which answers"), explain_place(e, pass));
+        add(e, "handler", EXPLAIN_ASSUMED, explain_words(e, pass, ";"), question(r, pass),
+            explain_place(e, pass));
+        name_filters(r);
         e->assumed = true;
         *result = STEP_ABORT;
         return true;

@@ -7,6 +7,7 @@
 
 #include "http/body.h"
 #include "http/core.h"
+#include "http/escape.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/trace.h"
@@ -214,9 +215,9 @@ static enum outcome find_pattern(struct request *r, const struct location *level
 
 static int redirect_with_slash(struct request *r)
 {
-    struct out o = out_growing(&r->arena, r->uri.len + r->args.len + 2);
+    struct out o = out_growing(&r->arena, 3 * r->location->name.len + r->args.len + 1);
 
-    out_str(&o, r->location->name);
+    escape_path(&o, r->location->name);
     if (r->args.len) {
         out_char(&o, '?');
         out_str(&o, r->args);

@@ -47,6 +47,11 @@ uint64_t pipeline_enabled(void *const *conf)
     return enabled;
 }
 
+const struct http_filter *pipeline_filter(unsigned i)
+{
+    return i < FILTERS ? filters[i] : NULL;
+}
+
 static int apply(struct request *r, const struct http_filter *filter)
 {
     return r->trace ? r->trace->filter(r, filter) : filter->apply(r);

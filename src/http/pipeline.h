@@ -116,5 +116,7 @@ struct http_filter {
 uint64_t pipeline_enabled(void *const *conf);
 /* Runs the response through them, the first of the table first. */
 int pipeline_apply(struct request *r, uint64_t enabled);
+/* Bit i's filter; NULL: there are no more. */
+const struct http_filter *pipeline_filter(unsigned i);
 
 #endif

@@ -20,6 +20,7 @@ struct location;
 struct http_server;
 struct generation;
 struct body;
+struct exchange;
 struct trace;
 struct exchange;
 

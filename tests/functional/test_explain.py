@@ -240,6 +240,13 @@ def test_bad_requests(site):
     assert site.explain("/", "-H", "no colon").status == 400
 
 
+def test_bytes_that_are_no_text(site):
+    e = site.explain("/%ff%1b%c3%a4")
+    assert e.part("location")[0][1] == "/\\xff\\x1b\u00e4"
+    text = site.run(f"http://example.com:{site.port}/%1b%5b31m")
+    assert "\x1b" not in text and "/\\x1b[31m" in text
+
+
 def test_filters(site):
     e = site.explain("/index.html", "-H", "If-None-Match: *")
     assert e.status == 304
@@ -263,6 +270,20 @@ def test_path_alone_and_other_ports(site):
     assert "only one URL" in site.run("/a", "/b", code=1)
     assert "a value is missing" in site.run("/a", "-H", code=1)
     assert "no address" in site.run("--from", "nowhere", "/a", code=1)
+
+
+@pytest.mark.parametrize("line,path,asks", [
+    ("proxy_pass http://back/b/;", "/a/x%20y?z=1", "back for GET /b/x%20y?z=1"),
+    ("proxy_pass http://127.0.0.1:9002;", "/a/x%20y?z=1", "127.0.0.1:9002 for GET /a/x%20y?z=1"),
+    ("proxy_pass http://127.0.0.1:$arg_p/q;", "/a/?p=99", "127.0.0.1:99 for GET /q"),
+])
+def test_proxy(site, line, path, asks):
+    site.conf("events { } http { upstream back { server 127.0.0.1:9001; } server { gzip on;\n"
+              f"listen 127.0.0.1:@PORT@; location /a/ {{ {line} }} }} }}")
+    e = site.explain(path)
+    assert e.part("handler") == [("assumed", line, "would ask " + asks)]
+    assert "gzip" in e.marked("filters", "assumed")
+    assert e.status == 0
 
 
 def test_mistake_in_the_configuration(site):

@@ -16,6 +16,7 @@ def server(weir):
         gzip on;
         location / { }
         location /cached/ { alias @DIR@/html/; open_file_cache max=10; gzip_vary on; }
+        location /threads/ { alias @DIR@/html/; aio threads; }
         location /best/ { alias @DIR@/html/; gzip_comp_level 9; }
         location /tiny/ { alias @DIR@/html/; gzip_window 1k; gzip_hash 512; gzip_buffers 1 256; }
         location /types/ { alias @DIR@/html/; types { text/css css; } gzip_types text/css; }
@@ -30,7 +31,7 @@ def server(weir):
                     "html/x.css": TEXT[:500], "html/empty": ""})
 
 
-@pytest.mark.parametrize("place", ["/", "/cached/", "/best/", "/tiny/"])
+@pytest.mark.parametrize("place", ["/", "/cached/", "/best/", "/tiny/", "/threads/"])
 @pytest.mark.parametrize("name,size", [("a", len(TEXT)), ("s", 3000)])
 def test_bodies(server, place, name, size):
     text = TEXT[:size]
@@ -104,6 +105,7 @@ def static(weir):
         root @DIR@/html;
         default_type text/html;
         location / { gzip_static on; brotli_static on; zstd_static on; }
+        location /only/ { alias @DIR@/html/; gzip_static on; }
         location /vary/ { alias @DIR@/html/; gzip_static on; gzip_vary on; }
         location /always/ { alias @DIR@/html/; gzip_static always; gunzip on; gzip_vary on; }
         location /small/ { alias @DIR@/html/; gzip_static always; gunzip on; gunzip_buffers 1 256; }
@@ -131,7 +133,7 @@ def test_static_choice(static, accept, coding):
 
 
 def test_static(static):
-    assert static.get("/b", ACCEPT).header("Vary") is None      # gzip_vary is off
+    assert static.get("/only/b", ACCEPT).header("Vary") is None      # gzip_vary is off
     assert static.get("/vary/b").header("Vary") == "Accept-Encoding"
     assert static.get("/vary/e").header("Vary") is None and static.get("/d", ACCEPT).body == b"plain"
     assert static.get("/dir", ACCEPT).status == 301 and static.get("/none", ACCEPT).status == 404

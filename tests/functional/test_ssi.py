@@ -16,6 +16,7 @@ def page(weir):
         location /modified/ { ssi on; alias @DIR@/html/; ssi_last_modified on; }
         location /text/ { default_type text/plain; ssi on; alias @DIR@/html/; }
         location /echo { return 200 "[$uri?$args]"; }
+        location /threads/ { alias @DIR@/html/; aio threads; ssi on; }
         location /none { return 204; }
         location /big { subrequest_output_buffer_size 8; alias @DIR@/html/big; }
         """, files={"html/big": "b" * 50000, "html/loop": '<!--#include virtual="/loop" -->.',
@@ -90,6 +91,18 @@ def test_include(page):
     assert page('<!--#include virtual="/loop" -->').endswith(b".")
     many = "".join(f'{i}<!--#include virtual="/echo?{i}" -->' for i in range(300))
     assert page(many) == "".join(f"{i}[/echo?{i}]" for i in range(300)).encode()
+
+
+def test_side_by_side(page):
+    """Files opened and read in threads: includes wait, and come in order."""
+    text = "".join(f'{i}<!--#include virtual="/threads/{name}" -->'
+                   for i, name in enumerate(["dir/other", "big", "empty", "nested", "big"] * 20))
+    expected = "".join(f"{i}{body}" for i, body in enumerate(
+        ["other", "b" * 50000, "", "([/echo?])", "b" * 50000] * 20))
+    for place in ("/", "/threads/"):
+        assert page(text, place=place).decode() == expected
+    assert page('<!--#include virtual="/threads/dir/other" set="v" --><!--#echo var="v" -->',
+                place="/threads/") == b"other"
 
 
 def test_large(page):

@@ -20,8 +20,10 @@ def server(weir):
                            return 200 "ABCabbcxabcab"; }
         location /type/ { alias @DIR@/html/; default_type text/plain; sub_filter one 1; }
         location /types/ { alias @DIR@/html/; default_type text/plain; sub_filter one 1; sub_filter_types *; }
-        location /long/ { alias @DIR@/html/; sub_filter %s y; }
+        location /long/ { alias @DIR@/html/; sub_filter "%s" y; }
         location /gzip/ { alias @DIR@/html/; sub_filter one 1; sub_filter_once off; gzip on; }
+        location /threads/ { alias @DIR@/html/; aio threads; sub_filter one 1; sub_filter_once off;
+                             add_after_body /threads/small; }
         location /added { add_before_body /x/before; add_after_body /x/after; sub_filter before NO;
                           return 200 "body"; }
         location /file { alias @DIR@/html/page; add_before_body /page; add_after_body /missing; gzip on; }
@@ -57,10 +59,15 @@ def test_order(server):
     assert server.get("/order/").body == b"1C13x1c1"
 
 
+def test_threads(server):
+    expected = PAGE.replace("One", "1").replace("ONE", "1").replace("one", "1") + "1"
+    assert server.get("/threads/page").body.decode() == expected
+
+
 def test_addition(server):
     assert server.get("/added").body == b"</x/before>body</x/after>"
     r = server.get("/file")
-    assert r.body.decode() == PAGE + PAGE and r.header("Content-Length") is None
+    assert r.body.decode() == PAGE.replace("One", "1", 1) + PAGE and r.header("Content-Length") is None
     r = server.get("/file", {"Accept-Encoding": "gzip"})
-    assert gzip.decompress(r.body).decode() == PAGE + PAGE
+    assert gzip.decompress(r.body).decode() == PAGE.replace("One", "1", 1) + PAGE
     assert server.get("/file", method="HEAD").body == b""

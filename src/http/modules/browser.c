@@ -83,7 +83,7 @@ static bool parse_modern(struct setting *s, void *field)
 
     if (s->node->count == 2) {
         if (!str_eq(name, STR("unlisted")))
-            return setting_error(s, 0, "invalid number of arguments in \"modern_browser\" directive");
+            return setting_invalid(s, 1);
         m->unlisted = true;
         return true;
     }
@@ -140,8 +140,9 @@ static void print_ancient(const struct directive *row, const void *field, struct
 }
 
 static const struct type type_modern = {
-    "browser version | unlisted", "msie, gecko, opera, safari or konqueror, and a version",
-    parse_modern, print_modern,
+    "browser version | unlisted",
+    "unlisted, or msie, gecko, opera, safari or konqueror and a version", parse_modern,
+    print_modern,
 };
 static const struct type type_ancient = {
     "string ...", "parts of User-Agent fields", parse_ancient, print_ancient,

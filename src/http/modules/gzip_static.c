@@ -95,15 +95,24 @@ static unsigned rank(struct request *r, struct candidate *list)
     return count;
 }
 
+/* Where several codings are on, a file in gzip does not depend on gzip_vary either. */
+static bool always_varies(const struct gzip_static_conf *c, enum coding coding)
+{
+    return coding != CODING_GZIP || c->kept[CODING_BROTLI] == KEPT_ON ||
+           c->kept[CODING_ZSTD] == KEPT_ON;
+}
+
 /* That there is such a file makes the response to this path depend on what a client accepts. */
 static void vary(struct request *r, enum coding coding)
 {
-    if (conf_of(r->conf)->kept[coding] == KEPT_ALWAYS)
+    const struct gzip_static_conf *c = conf_of(r->conf);
+
+    if (c->kept[coding] == KEPT_ALWAYS)
         return;
-    if (coding == CODING_GZIP)
-        gzip_client_vary(r);
-    else
+    if (always_varies(c, coding))
         gzip_client_add_vary(r);
+    else
+        gzip_client_vary(r);
 }
 
 static int respond(struct request *r, struct file *f, struct str path, enum coding coding)
@@ -124,7 +133,7 @@ static int try_coding(struct request *r, struct str path, const struct candidate
     struct file *f;
 
     /* Without a word about Vary, a file that the client can't take is of no interest. */
-    if (c->weight == 0 && c->coding == CODING_GZIP && !gzip_client_varies(r))
+    if (c->weight == 0 && !always_varies(conf_of(r->conf), c->coding) && !gzip_client_varies(r))
         return STEP_NEXT;
     memcpy((char *)(uintptr_t)path.data + path.len, suffix.data, suffix.len + 1);
     if (files_open(r, name, &f) == FILES_WAIT)

@@ -7,6 +7,7 @@
 #include "http/buffer.h"
 #include "http/proxy/buffering.h"
 #include "http/response.h"
+#include "http/v1/v1_parse.h"
 
 /* What becomes of a field that Weir itself looks at.  false: it is not passed on. */
 typedef bool take_field(struct exchange *x, const struct header *f);
@@ -177,8 +178,9 @@ static void pass_field(struct exchange *x, const struct header *f)
     }
     if (hidden || (x->head.fields.known[HEADER_CONNECTION] && is_of_connection(x, f->name)))
         return;
-    headers_add(&x->request->response.headers, &x->request->arena, f->name,
-                x->wire->rewrite(x, f));
+    struct str value = x->wire->rewrite(x, f);
+    if (value.data)
+        headers_add(&x->request->response.headers, &x->request->arena, f->name, value);
 }
 
 /* The value of the first field of that name; data NULL: there is none. */
@@ -194,6 +196,27 @@ static struct str field(const struct exchange *x, struct str name)
 }
 
 /* ---- elsewhere ---- */
+
+/* Whether a path has ".." as a segment, encoded or not. */
+static bool climbs(struct str target)
+{
+    struct str path = str_split(&target, '?');
+
+    while (path.data) {
+        struct str segment = str_split(&path, '/');
+        unsigned dots = 0;
+        while (segment.len) {
+            size_t n = segment.data[0] == '.' ? 1 : str_starts_nocase(segment, STR("%2e")) ? 3 : 0;
+            if (n == 0)
+                break;
+            segment = str_from(segment, n);
+            dots++;
+        }
+        if (dots == 2 && segment.len == 0)
+            return true;
+    }
+    return false;
+}
 
 /* X-Accel-Redirect: the peer has decided, another location answers.  Fields that count for any answer go
  * with it. */
@@ -217,15 +240,17 @@ static int redirect(struct exchange *x, struct str to)
     to = arena_str(&r->arena, to);
     if (to.len && to.data[0] == '@')
         return request_redirect_named(r, to);
-    ptrdiff_t query = str_index(to, '?');
-    struct str args = query < 0 ? STR("") : str_from(to, (size_t)query + 1);
-    if (query >= 0)
-        to = str_first(to, (size_t)query);
+    char *space = arena_alloc(&r->arena, to.len);
+    struct v1_path target;
+    if (!to.len || to.data[0] != '/' || climbs(to) || !v1_parse_path(to, true, space, &target)) {
+        request_log(r, LOG_LEVEL_ERROR, 0, "unsafe URI \"%.*s\" in X-Accel-Redirect", STR_ARG(to));
+        return STATUS_NOT_FOUND;
+    }
     if (r->method != METHOD_HEAD) {
         r->method = METHOD_GET;
         r->method_name = STR("GET");
     }
-    return request_redirect(r, to, args);
+    return request_redirect(r, target.path, target.args);
 }
 
 static bool has_error_page(const struct request *r, unsigned status)
@@ -246,10 +271,11 @@ static int intercept(struct exchange *x)
 {
     struct request *r = x->request;
 
-    if (x->head.status == STATUS_UNAUTHORIZED) {
-        struct str ask = field(x, STR("www-authenticate"));
-        if (ask.data)
-            response_header(r, STR("WWW-Authenticate"), ask);
+    for (unsigned i = 0; i < x->head.fields.list.count; i++) {
+        const struct header *f = &x->head.fields.list.items[i];
+        if (x->head.status == STATUS_UNAUTHORIZED &&
+            str_eq_nocase(f->name, STR("www-authenticate")))
+            response_header(r, f->name, f->value);
     }
     exchange_release(x, false);
     return (int)x->head.status;

@@ -8,6 +8,7 @@
 #include "http/proxy/http1_parse.h"
 #include "http/proxy/proxy_conf.h"
 #include "http/proxy/proxy_pass.h"
+#include "http/proxy/proxy_rewrite.h"
 #include "http/v1/v1_parse.h"
 
 enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
@@ -210,19 +211,17 @@ static enum head_result take_connection(struct exchange *x, struct str value)
     return HEAD_MORE;
 }
 
-/* Fields that may stand once, for who believes the first is fooled by who believes the last. */
-static bool is_single(enum header_id id, struct str name)
+/* Fields of which the first counts: who believes one is not to be fooled by who believes another. */
+static bool is_single(struct str name)
 {
     static const struct str names[] = {
-        STR_INIT("expires"), STR_INIT("last-modified"), STR_INIT("etag"), STR_INIT("server"),
-        STR_INIT("location"), STR_INIT("refresh"), STR_INIT("accept-ranges"),
-        STR_INIT("content-range"), STR_INIT("x-accel-expires"), STR_INIT("x-accel-redirect"),
-        STR_INIT("x-accel-limit-rate"), STR_INIT("x-accel-buffering"), STR_INIT("x-accel-charset"),
+        STR_INIT("content-type"), STR_INIT("content-encoding"), STR_INIT("content-range"),
+        STR_INIT("date"), STR_INIT("expires"), STR_INIT("last-modified"), STR_INIT("etag"),
+        STR_INIT("server"), STR_INIT("location"), STR_INIT("refresh"), STR_INIT("accept-ranges"),
+        STR_INIT("x-accel-expires"), STR_INIT("x-accel-redirect"), STR_INIT("x-accel-limit-rate"),
+        STR_INIT("x-accel-buffering"), STR_INIT("x-accel-charset"),
     };
 
-    if (id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING || id == HEADER_CONTENT_TYPE ||
-        id == HEADER_DATE || id == HEADER_CONTENT_ENCODING)
-        return true;
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].len == name.len && str_eq_nocase(names[i], name))
             return true;
@@ -230,9 +229,9 @@ static bool is_single(enum header_id id, struct str name)
     return false;
 }
 
-static bool is_repeated(const struct headers *h, struct str name)
+static bool has_field(const struct headers *h, struct str name)
 {
-    for (unsigned i = 0; i + 1 < h->list.count; i++) {
+    for (unsigned i = 0; i < h->list.count; i++) {
         if (h->list.items[i].name.len == name.len && str_eq_nocase(h->list.items[i].name, name))
             return true;
     }
@@ -242,12 +241,18 @@ static bool is_repeated(const struct headers *h, struct str name)
 static enum head_result take_field(struct exchange *x, struct str name, struct str value,
                                    struct str line)
 {
-    const struct header *f = headers_add(&x->head.fields, &x->request->arena, name, value);
-    enum header_id id = (enum header_id)f->id;
+    struct headers *h = &x->head.fields;
+    enum header_id id = header_id(name);
     uint64_t length;
 
-    if (is_single(id, name) && is_repeated(&x->head.fields, name))
+    if (is_single(name) && has_field(h, name)) {
+        request_log(x->request, LOG_LEVEL_WARN, 0, "upstream sent duplicate header line: \"%.*s\", "
+                    "ignored", STR_ARG(line));
+        return HEAD_MORE;
+    }
+    if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING) && h->known[id])
         return bad(x, "duplicate header line", line);
+    headers_add(h, &x->request->arena, name, value);
     if (id == HEADER_CONTENT_LENGTH) {
         if (!str_to_u64(value, &length) || length > INT64_MAX)
             return bad(x, "invalid \"Content-Length\" header", line);
@@ -344,13 +349,23 @@ static bool next_data(struct exchange *x, struct str in, size_t *used, struct st
     return false;
 }
 
-static struct str rewrite(struct exchange *x, const struct header *f)
-{
-    (void)x;
-    return f->value;
-}
+static const struct exchange_wire wire = {
+    "http", put_head, read_head, next_data, proxy_rewrite_field,
+};
 
-static const struct exchange_wire wire = { "http", put_head, read_head, next_data, rewrite };
+struct str http1_target_part(const struct request *r, bool port)
+{
+    const struct proxy_conf *conf = CONF(r->conf, http_proxy_module);
+    const struct proxy_target *t = NULL;
+
+    if (r->exchange && r->exchange->wire == &wire && r->exchange->wire_state)
+        t = &state_of(r->exchange)->target;
+    else if (conf->pass && template_is_text(&conf->pass->url))
+        t = &conf->pass->target;
+    if (!t)
+        return (struct str){ NULL, 0 };
+    return port ? t->port : t->host;
+}
 
 int http1_handler(struct request *r)
 {

@@ -8,5 +8,7 @@
 
 /* The content handler of a location with proxy_pass. */
 int http1_handler(struct request *r);
+/* $proxy_host, or $proxy_port; data NULL: the request is not passed on. */
+struct str http1_target_part(const struct request *r, bool port);
 
 #endif

@@ -5,7 +5,9 @@
 
 #include "config.h"
 #include "http/headers.h"
+#include "http/http.h"
 #include "http/proxy/proxy_pass.h"
+#include "http/proxy/proxy_variables.h"
 #include "http/request.h"
 #include "http/temp_file.h"
 
@@ -64,6 +66,20 @@ static const struct directive rows[] = {
       .initial = "on", .help = "Pass the client's fields on." },
     { "proxy_pass_request_body", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(pass_request_body),
       .initial = "on", .help = "Pass the client's body on." },
+    { "proxy_redirect", EVERYWHERE, ARGS_RANGE(1, 2), &type_proxy_redirect, PROXY(redirects),
+      .flags = REPEATS, .default_text = "default",
+      .help = "What stands at the start of addresses in the server's redirects, or a regular "
+              "expression they match, and what takes its place." },
+    { "proxy_cookie_domain", EVERYWHERE, ARGS_RANGE(1, 2), &type_proxy_cookie_domain,
+      PROXY(cookie_domains), .flags = REPEATS, .default_text = "off",
+      .help = "The domain of cookies that the server sets, and what takes its place." },
+    { "proxy_cookie_path", EVERYWHERE, ARGS_RANGE(1, 2), &type_proxy_cookie_path,
+      PROXY(cookie_paths), .flags = REPEATS, .default_text = "off",
+      .help = "The path of cookies that the server sets, and what takes its place." },
+    { "proxy_cookie_flags", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_proxy_cookie_flags,
+      PROXY(cookie_flags), .flags = REPEATS, .default_text = "off",
+      .help = "Flags of cookies that the server sets: secure, httponly, samesite, and each with no "
+              "before it." },
     { "proxy_connect_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(connect_timeout),
       .initial = "60s", .help = "How long a connection to the server may take." },
     { "proxy_send_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(send_timeout), .initial = "60s",
@@ -148,9 +164,12 @@ static bool finish(struct setting *s, void *field)
     return exchange_conf_finish(s, &conf->exchange);
 }
 
+static const struct http_module extra = { proxy_variables };
+
 struct module http_proxy_module = {
     .name = "ngx_http_proxy_module",
     .directives = rows,
     .conf_size = sizeof(struct proxy_conf),
     .finish = finish,
+    .extra = &extra,
 };

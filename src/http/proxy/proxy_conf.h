@@ -5,6 +5,7 @@
 #define HTTP_PROXY_PROXY_CONF_H
 
 #include "http/proxy/exchange_conf.h"
+#include "http/proxy/proxy_rewrite.h"
 
 struct proxy_pass;                     /* http/proxy/proxy_pass.h */
 
@@ -24,6 +25,8 @@ struct proxy_conf {
     unsigned http_version;             /* enum version */
     struct template method, body;      /* empty: the client's */
     struct set_headers headers;
+    struct rewrites redirects, cookie_domains, cookie_paths;
+    struct cookie_flags_list cookie_flags;
     /* made by finish(): */
     uint64_t replaced;                 /* ids of the client's fields that are not passed on, as bits */
     struct name_list replaced_names;   /* of those without an id */

@@ -147,14 +147,25 @@ static void add_include(struct ssi_source *s, const struct ssi_result *result)
                                core_conf(p->sub->conf)->subrequest_output_buffer_size);
 }
 
+/* A mistake in an `if` shows where the `if` does. */
+static void run_condition(struct ssi_source *s, const struct ssi_command *c)
+{
+    struct ssi_page *page = ssi_page_of(s->source.request);
+    bool before = page->shown, good = ssi_condition(s->source.request, c), after = page->shown;
+
+    page->shown = before;
+    if (!good)
+        add_error(s);
+    page->shown = after;
+}
+
 static void run_command(struct ssi_source *s, const struct ssi_command *c)
 {
     struct request *r = s->source.request;
     struct ssi_result result;
 
     if (ssi_is_condition(c->name)) {
-        if (!ssi_condition(r, c))
-            add_error(s);
+        run_condition(s, c);
     } else if (ssi_page_of(r)->shown) {
         if (!ssi_command_run(r, c, &result))
             add_error(s);
