@@ -41,6 +41,10 @@
 #include "script/geo.h"
 #include "script/map.h"
 #include "script/split_clients.h"
+#include "upstream/hash.h"
+#include "upstream/ip_hash.h"
+#include "upstream/least_conn.h"
+#include "upstream/random.h"
 #include "upstream/upstream.h"
 
 struct module *const weir_modules[] = {
@@ -83,6 +87,10 @@ struct module *const weir_modules[] = {
     &http_log_module,
     &http_upstream_module,
     IF_MODULE_upstream_keepalive(&http_upstream_keepalive_module,)
+    IF_MODULE_upstream_hash(&http_upstream_hash_module,)
+    IF_MODULE_upstream_ip_hash(&http_upstream_ip_hash_module,)
+    IF_MODULE_upstream_least_conn(&http_upstream_least_conn_module,)
+    IF_MODULE_upstream_random(&http_upstream_random_module,)
     &http_proxy_module,
     NULL,
 };

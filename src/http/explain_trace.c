@@ -14,7 +14,7 @@
 #include "http/request.h"
 #include "http/trace.h"
 
-enum { LISTED = 24 };                  /* locations of a level that are shown though the path is not theirs */
+enum { LISTED = 24 };                  /* locations of a level that are shown where the path is another */
 
 static struct explain *explain_of(const struct request *r)
 {

@@ -19,13 +19,13 @@ enum header_rule {
     HEADER(TRANSFER_ENCODING, "transfer-encoding", HEADER_UNIQUE)                                  \
     HEADER(CONTENT_TYPE, "content-type", HEADER_LIST)                                              \
     HEADER(CONTENT_ENCODING, "content-encoding", HEADER_LIST)                                      \
-    HEADER(CONTENT_RANGE, "content-range", HEADER_UNIQUE)                                          \
     HEADER(USER_AGENT, "user-agent", HEADER_LIST)                                                  \
     HEADER(REFERER, "referer", HEADER_LIST)                                                        \
     HEADER(IF_MODIFIED_SINCE, "if-modified-since", HEADER_UNIQUE)                                  \
     HEADER(IF_UNMODIFIED_SINCE, "if-unmodified-since", HEADER_UNIQUE)                              \
     HEADER(IF_MATCH, "if-match", HEADER_UNIQUE)                                                    \
     HEADER(IF_NONE_MATCH, "if-none-match", HEADER_UNIQUE)                                          \
+    HEADER(CONTENT_RANGE, "content-range", HEADER_UNIQUE)                                          \
     HEADER(RANGE, "range", HEADER_LIST)                                                            \
     HEADER(IF_RANGE, "if-range", HEADER_UNIQUE)                                                    \
     HEADER(TE, "te", HEADER_LIST)                                                                  \

@@ -226,10 +226,12 @@ void request_end(struct request *r, enum client_after after)
         r->flags.logged = true;
         access_log_write(r);
     }
-    for (struct request_cleanup *clean = r->cleanups; clean; clean = clean->next)
-        clean->run(clean->data);
+    /* Sources first: what they hold of subrequests is freed by cleanups. */
     source_close(r->response.body);
     r->response.body = NULL;
+    subrequest_end_background(r);
+    for (struct request_cleanup *clean = r->cleanups; clean; clean = clean->next)
+        clean->run(clean->data);
     client_request_ended(c, after);
     struct arena arena = r->arena;
     arena_fini(&arena);

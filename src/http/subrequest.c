@@ -89,11 +89,11 @@ void subrequest_end(struct request *sub)
         sub->flags.logged = true;
         access_log_write(sub);
     }
+    source_close(sub->response.body);
+    sub->response.body = NULL;
     for (struct request_cleanup *clean = sub->cleanups; clean; clean = clean->next)
         clean->run(clean->data);
     sub->cleanups = NULL;
-    source_close(sub->response.body);
-    sub->response.body = NULL;
 }
 
 /* ---- in the background ---- */
@@ -152,6 +152,12 @@ bool subrequest_run_background(struct request *main)
             subrequest_end(b->sub);
     }
     return ended;
+}
+
+void subrequest_end_background(struct request *main)
+{
+    for (struct background *b = main->backgrounds; b; b = b->next)
+        subrequest_end(b->sub);
 }
 
 /* ---- as a source ---- */

@@ -26,6 +26,8 @@ int subrequest_run(struct request *sub);
 void subrequest_in_background(struct request *sub);
 /* Drives those of a main request: true when all have ended. */
 bool subrequest_run_background(struct request *main);
+/* Ends them whatever they are at: the main request ends. */
+void subrequest_end_background(struct request *main);
 /* Its response has been used: logs it where log_subrequest says so, and lets go of what it holds. */
 void subrequest_end(struct request *sub);
 

@@ -81,6 +81,12 @@ static bool get_header(struct script *s, const struct variable *var, struct valu
     return give(v, headers_value(&request_of(s)->headers, (enum header_id)var->data));
 }
 
+static bool get_content_type(struct script *s, const struct variable *var, struct value *v)
+{
+    (void)var;
+    return give(v, headers_joined(&request_of(s)->headers, s->arena, STR("content-type")));
+}
+
 static bool get_http(struct script *s, const struct variable *var, struct value *v)
 {
     return give(v, headers_joined(&request_of(s)->headers, s->arena, var->rest));
@@ -581,7 +587,7 @@ static const struct variable list[] = {
     VALUE("request_port", get_host_port, 0),
     VALUE("is_request_port", get_host_port, 1),
     VALUE("content_length", get_header, HEADER_CONTENT_LENGTH),
-    VALUE("content_type", get_header, HEADER_CONTENT_TYPE),
+    VALUE("content_type", get_content_type, 0),
     VALUE("binary_remote_addr", get_binary_addr, 0),
     VALUE("binary_remote_addr_64", get_binary_addr_64, 0),
     VALUE("remote_addr", get_remote_addr, 0),

@@ -75,7 +75,7 @@ class Connection:
         self.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n")
         return self.read(head_only=method == "HEAD")
 
-    def closed(self, seconds=5):
+    def closed(self, seconds=15):
         """Whether the server closes, without a further byte, in time."""
         self.socket.settimeout(seconds)
         try:
@@ -83,7 +83,7 @@ class Connection:
         except TimeoutError:
             return False
 
-    def reset(self, seconds=5):
+    def reset(self, seconds=15):
         """Whether the server resets the connection in time."""
         self.socket.settimeout(seconds)
         try:

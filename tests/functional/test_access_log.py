@@ -18,7 +18,7 @@ def lines(server, name="log"):
     return path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=15):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"

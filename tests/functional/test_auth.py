@@ -94,15 +94,12 @@ def test_a_folder_is_no_password_file(weir):
 def test_slow_hash_stalls_nobody(weir):
     server = weir(BASIC.replace("location / {", "location /closed {") + "location / { root html; }",
                   files={"html/closed": "C", "html/a": "A",
-                         "users": htpasswd("B", "slow", "pass", "-C12")})
+                         "users": htpasswd("B", "slow", "pass", "-C13")})
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         slow = [pool.submit(server.get, "/closed", credentials("slow", p)) for p in ("pass", "no")]
         time.sleep(0.02)
-        start = time.monotonic()
         assert server.get("/a").status == 200
-        quick = time.monotonic() - start
-        assert any(not f.done() for f in slow), "the hash was not slow enough to show anything"
-        assert quick < 0.1
+        assert not any(f.done() for f in slow), "it waited for a hash"
         assert sorted(f.result().status for f in slow) == [200, 401]
 
 
@@ -118,13 +115,13 @@ def test_client_that_leaves_while_hashing(weir):
 
 
 def test_auth_delay(weir):
-    server = weir("auth_delay 300ms;" + BASIC, files={"html/a": "A", "users": "u:{PLAIN}p\n"})
+    server = weir("auth_delay 1s;" + BASIC, files={"html/a": "A", "users": "u:{PLAIN}p\n"})
     start = time.monotonic()
     assert server.get("/a", credentials("u", "p")).status == 200
-    assert time.monotonic() - start < 0.25
+    assert time.monotonic() - start < 0.8
     start = time.monotonic()
     assert server.get("/a", credentials("u", "x")).status == 401
-    assert 0.28 < time.monotonic() - start < 2
+    assert 0.95 < time.monotonic() - start < 10
 
 
 def test_error_page_of_a_refusal(weir):

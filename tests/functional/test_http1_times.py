@@ -22,16 +22,20 @@ def stuck(server, path="/big.bin"):
 
 def test_nothing_sent(weir):
     s = conf(weir, "client_header_timeout 300ms;")
+    start = time.monotonic()
     with Connection(s) as c:
-        assert 0.25 < elapsed(lambda: c.closed()) < 2
+        assert c.closed()
+    assert 0.25 < time.monotonic() - start < 8
 
 
 def test_head_unfinished(weir):
     s = weir(http="log_format f '$status'; access_log access.log f; client_header_timeout 300ms;"
                   "server { listen 127.0.0.1:@PORT@; }", main="error_log error.log info;")
+    start = time.monotonic()
     with Connection(s) as c:
         c.send("GET / HTTP/1.1\r\n")
-        assert 0.25 < elapsed(lambda: c.closed()) < 2
+        assert c.closed()
+    assert 0.25 < time.monotonic() - start < 8
     s.wait_log("client timed out while sending a request's head")
     assert (s.dir / "access.log").read_text() == "408\n"
 
@@ -42,10 +46,10 @@ def test_head_in_drops(weir):
     with Connection(s) as c:
         start = time.monotonic()
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            for _ in range(100):
+            for _ in range(400):
                 c.send("X")
                 time.sleep(0.05)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 10
 
 
 def test_head_timeout_does_not_count_for_the_request(weir):
@@ -55,10 +59,12 @@ def test_head_timeout_does_not_count_for_the_request(weir):
 
 def test_keepalive_timeout(weir):
     s = conf(weir, "keepalive_timeout 300ms;")
+    start = time.monotonic()
     with Connection(s) as c:
         response = c.get("/a.txt")
         assert response.header("connection") == "keep-alive" and not response.header("keep-alive")
-        assert 0.25 < elapsed(lambda: c.closed()) < 2
+        assert c.closed()
+    assert 0.25 < time.monotonic() - start < 8
 
 
 def test_keepalive_timeout_header(weir):
@@ -83,15 +89,15 @@ def test_keepalive_requests(weir):
 
 
 def test_keepalive_time(weir):
-    s = conf(weir, "keepalive_time 300ms;")
+    s = conf(weir, "keepalive_time 1s;")
     with Connection(s) as c:
         assert c.get("/a.txt").header("connection") == "keep-alive"
-        time.sleep(0.4)
+        time.sleep(1.1)
         assert c.get("/a.txt").header("connection") == "close"
 
 
 def test_keepalive_min_timeout(weir):
-    s = conf(weir, "keepalive_min_timeout 700ms;")
+    s = conf(weir, "keepalive_min_timeout 1500ms;")
     with Connection(s) as c, Connection(s) as d:
         c.get("/a.txt")
         d.get("/a.txt")
@@ -99,7 +105,7 @@ def test_keepalive_min_timeout(weir):
         time.sleep(0.2)
         response = d.get("/a.txt")
         assert (response.body, response.header("connection")) == (b"A", "close")
-        assert 0.1 < elapsed(lambda: c.closed()) < 2
+        assert 0.1 < elapsed(lambda: c.closed()) < 8
 
 
 def test_idle_ones_make_room(weir):
@@ -127,17 +133,17 @@ def test_send_timeout(weir):
 def test_send_timeout_is_not_put_off_by_sending(weir):
     s = conf(weir, "send_timeout 500ms; client_max_body_size 0;")
     with stuck(s) as c:
-        for _ in range(30):
-            time.sleep(0.05)
-            try:
+        start = time.monotonic()
+        with pytest.raises(OSError):
+            for _ in range(200):
+                time.sleep(0.05)
                 c.send("GET /a.txt HTTP/1.1\r\n")
-            except OSError:
-                break
-        assert "client timed out while the response was sent" in s.log()
+        assert time.monotonic() - start < 8
+    s.wait_log("client timed out while the response was sent")
 
 
 def test_send_timeout_counts_from_the_last_byte_taken(weir):
-    s = conf(weir, "send_timeout 600ms; limit_rate 8m;")
+    s = conf(weir, "send_timeout 1500ms; limit_rate 8m;")
     with Connection(s, 20) as c:
         c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         c.send(f"GET /big.bin HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n")
@@ -173,43 +179,43 @@ def test_lingering_timeout_after_the_response(weir):
     """The rest of a body is awaited so long, and then the connection is closed."""
     s = conf(weir, "lingering_timeout 300ms;")
     with Connection(s) as c:
+        start = time.monotonic()
         c.send(f"POST /b HTTP/1.1\r\n{HOST}Content-Length: 1000\r\n\r\nxxx")
         assert c.read().body == b"bee"
-        assert 0.25 < elapsed(lambda: c.closed()) < 2
+        assert c.closed()
+        assert 0.25 < time.monotonic() - start < 4
 
 
 def test_lingering_time_after_the_response(weir):
-    s = conf(weir, "lingering_timeout 5s; lingering_time 500ms;")
+    s = conf(weir, "lingering_timeout 20s; lingering_time 500ms;")
     with Connection(s) as c:
+        start = time.monotonic()
         c.send(f"POST /b HTTP/1.1\r\n{HOST}Content-Length: 1000\r\n\r\n")
         assert c.read().body == b"bee"
-        start = time.monotonic()
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            for _ in range(100):
+            for _ in range(400):
                 c.send("x")
                 time.sleep(0.05)
-        assert 0.4 < time.monotonic() - start < 2
+        assert 0.4 < time.monotonic() - start < 10
 
 
-@pytest.mark.parametrize("times, low, high", [
-    ("lingering_timeout 300ms; lingering_time 5s;", 0.2, 2),
-    ("lingering_timeout 5s; lingering_time 300ms;", 0.2, 2),
-])
-def test_lingering_close_ends(weir, times, low, high):
+@pytest.mark.parametrize("times", ["lingering_timeout 300ms; lingering_time 20s;",
+                                   "lingering_timeout 20s; lingering_time 300ms;"])
+def test_lingering_close_ends(weir, times):
     """The server has shut its side; a client that neither sends nor closes is dropped in time."""
     s = conf(weir, times)
     with Connection(s) as c:
+        start = time.monotonic()
         c.send("GET / HTTP/1.1\r\nbad\r\n\r\n")
         assert b" 400 " in c.rest()
-        start = time.monotonic()
-        while time.monotonic() - start < 4:
+        while time.monotonic() - start < 15:
             try:
                 c.send("x")
                 c.socket.send(b"x")
             except OSError:
                 break
             time.sleep(0.6)
-        assert low < time.monotonic() - start < high + 1
+        assert 0.2 < time.monotonic() - start < 10
 
 
 def test_lingering_close_always(weir):
@@ -225,19 +231,19 @@ def test_lingering_close_always(weir):
 # ---- pace ----
 
 def test_limit_rate(weir):
-    s = conf(weir, "location = /some.bin { limit_rate 20k; }")
-    assert 0.6 < elapsed(lambda: s.get("/some.bin")) < 3
+    s = conf(weir, "location = /some.bin { limit_rate 16k; }")     # 1.4 s
+    assert 0.6 < elapsed(lambda: s.get("/some.bin")) < 10
 
 
 def test_limit_rate_after(weir):
     s = conf(weir, "location = /some.bin { limit_rate 1k; limit_rate_after 100k; }")
-    assert elapsed(lambda: s.get("/some.bin")) < 0.5
+    assert elapsed(lambda: s.get("/some.bin")) < 5
 
 
 def test_limit_rate_of_a_variable(weir):
     s = conf(weir, "location = /some.bin { limit_rate $arg_rate; }")
-    assert elapsed(lambda: s.get("/some.bin")) < 0.5
-    assert 0.6 < elapsed(lambda: s.get("/some.bin?rate=20k")) < 3
+    assert elapsed(lambda: s.get("/some.bin")) < 5
+    assert 0.6 < elapsed(lambda: s.get("/some.bin?rate=16k")) < 10
 
 
 def test_limit_rate_keeps_the_connection(weir):

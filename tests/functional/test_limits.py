@@ -15,7 +15,7 @@ def children(pid):
     return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def wait_until(condition, seconds=5):
+def wait_until(condition, seconds=15):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"
@@ -67,7 +67,7 @@ def test_retry_after(weir):
 
 def test_delay(weir):
     server = weir(http=http(
-        "error_log error.log warn; limit_req_zone $arg_k zone=one:1m rate=5r/s;",
+        "error_log error.log warn; limit_req_zone $arg_k zone=one:1m rate=2r/s;",
         """location /all { limit_req zone=one burst=4; }
            location /some { limit_req zone=one burst=4 delay=2; }"""),
         files={"html/all": "", "html/some": ""})
@@ -79,9 +79,9 @@ def test_delay(weir):
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         waits = sorted(pool.map(timed, ["/all?k=a"] * 3))
-        assert waits[0] < 0.15 and 0.1 < waits[1] < 0.4 and 0.3 < waits[2] < 0.8
+        assert waits[1] - waits[0] > 0.2 and waits[2] - waits[1] > 0.2 and 0.7 < waits[2] < 5
         waits = sorted(pool.map(timed, ["/some?k=b"] * 4))
-        assert waits[2] < 0.15 and 0.1 < waits[3] < 0.4
+        assert waits[2] < 0.4 and 0.25 < waits[3] < 5
     assert "delaying request, excess: 1." in server.log()
 
 

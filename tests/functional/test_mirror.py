@@ -46,3 +46,11 @@ def test_keep_alive(server):
                       b"GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert data.count(b"200 OK") == 4
     assert len(wait_lines(server.dir / "copies", 8)) == 8
+
+
+def test_client_that_leaves(server):
+    for _ in range(20):
+        with server.connect() as s:
+            s.sendall(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert len(wait_lines(server.dir / "copies", 40)) == 40
+    assert server.get("/off").body == b"off"

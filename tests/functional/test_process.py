@@ -525,11 +525,11 @@ def test_reopen(two):
     log = two.dir / "error.log"
     log.rename(two.dir / "error.old")
     two.process.send_signal(signal.SIGUSR1)
-    wait_until(log.exists)
-    time.sleep(0.2)
     for pid in [two.process.pid, *children(two.process.pid)]:
-        open_files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-        assert str(log) in open_files and str(two.dir / "error.old") not in open_files
+        def reopened():
+            files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            return str(log) in files and str(two.dir / "error.old") not in files
+        wait_until(reopened)
 
 
 # ---- upgrade ----

@@ -74,7 +74,7 @@ def test_broken(server, header):
 def test_nothing_comes(server):
     start = time.monotonic()
     assert server.raw(b"PROXY TC") == b""
-    assert 0.4 < time.monotonic() - start < 3
+    assert 0.4 < time.monotonic() - start < 10
 
 
 def test_only_where_asked_for(weir):

@@ -137,6 +137,7 @@ def test_if_takes_the_locations_place(weir):
         location / { root one; if ($arg_a) { root a; } if ($arg_b) { root b; }
                      if ($arg_c) { set $x 1; } }
         location /try { root one; try_files /f =404; if ($arg_a) { set $x 1; } }
+        location /limited { limit_except GET { deny all; } if ($arg_a) { return 200 if; } }
         location /alias/ { alias a/; if ($arg_b) { error_page 404 =402 /f; } }
     """, files={"one/f": "one", "a/f": "a", "b/f": "b", "one/try/g": "g"})
     assert body(s, "/f") == "one"
@@ -148,6 +149,8 @@ def test_if_takes_the_locations_place(weir):
     assert body(s, "/try/g?a=1") == "g"        # as in nginx: try_files is not carried over
     assert body(s, "/alias/f") == "a" and body(s, "/alias/f?b=1") == "a"
     assert s.get("/alias/g?b=1").status == 402
+    assert s.get("/limited?a=1").body == b"if"
+    assert s.get("/limited?a=1", method="POST").status == 403  # as in nginx: its own block has no "if"
 
 
 def test_if_files(weir):

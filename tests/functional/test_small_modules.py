@@ -213,7 +213,8 @@ def test_stub_status(weir):
                         rb"Reading: 0 Writing: 1 Waiting: 0 \n", r.body), r.body
     assert r.header("content-type") == "text/plain"
     with s.connect(), s.connect():
-        time.sleep(0.1)
-        assert b"Waiting: 2" in s.get("/s").body
+        end = time.monotonic() + 10
+        while b"Waiting: 2" not in s.get("/s").body:
+            assert time.monotonic() < end, s.get("/s").body
         assert s.get("/v").body == b"3"
     assert s.get("/s", method="PUT").status == 405

@@ -123,3 +123,15 @@ def test_head_fields(page):
     assert r.header("Last-Modified") is None and r.header("ETag") is None
     r = page.server.get("/modified/page")
     assert r.header("Last-Modified") and r.header("ETag").startswith("W/")
+
+
+def test_clients_that_leave(page):
+    """In the middle of nested includes, that hold files and wait for threads."""
+    (page.server.dir / "html" / "outer").write_text('<!--#include virtual="/threads/inner" -->' * 20)
+    (page.server.dir / "html" / "inner").write_text('<!--#include virtual="/threads/big" -->' * 20)
+    for _ in range(30):
+        with page.server.connect() as s:
+            s.sendall(b"GET /outer HTTP/1.1\r\nHost: x\r\n\r\n")
+            s.recv(1000)
+    assert page("end") == b"end"
+    assert len(page.server.get("/outer").body) == 400 * 50000

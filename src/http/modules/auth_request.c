@@ -99,12 +99,13 @@ struct module http_auth_request_module = {
     .conf_size = sizeof(struct auth_request_conf),
 };
 
+/* Values are copied: what the subrequest has read ends with it. */
 static void assign(const struct auth_request_conf *c, struct request *r, struct request *sub)
 {
     for (unsigned i = 0; i < c->assignments.items.count; i++) {
         const struct assignment *a = &c->assignments.items.items[i];
         struct str value = template_value(&a->value, &sub->script);
-        variable_assign(request_script(r), a->variable, value);
+        variable_assign(request_script(r), a->variable, arena_str(&r->arena, value));
     }
 }
 
@@ -118,7 +119,7 @@ static int judge(struct request *r, const struct request *sub)
     if (status == STATUS_UNAUTHORIZED) {
         challenge = headers_joined(&sub->response.headers, &r->arena, STR("www_authenticate"));
         if (challenge.data)
-            response_header(r, STR("WWW-Authenticate"), challenge);
+            response_header(r, STR("WWW-Authenticate"), arena_str(&r->arena, challenge));
         return STATUS_UNAUTHORIZED;
     }
     if (status == STATUS_FORBIDDEN)

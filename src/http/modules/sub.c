@@ -105,24 +105,26 @@ struct sub_source {
     struct str replacement;            /* what is due at `settled`; data NULL: nothing */
     size_t skip;                       /* bytes that it stands for */
     bool last;                         /* the input is at its end */
+    bool failed;                       /* it can't go on: once what came before has been sent */
 };
 
 /* Fills the window anew; what was sent is forgotten.  PULL_DATA: there is something new in it. */
 static enum pull fill(struct sub_source *s)
 {
-    memmove(s->window, s->window + s->at, s->end - s->at);
-    s->end -= s->at;
+    size_t held = s->end - s->at;
+
+    memmove(s->window, s->window + s->at, held);
+    s->end = held;
     s->at = s->settled = 0;
-    while (s->end < s->size) {
+    while (s->end < s->size && !s->failed) {
         if (s->piece.len == 0) {
             enum pull result = reader_next(&s->in, &s->piece);
             if (result == PULL_LAST)
                 s->last = true;
-            if (result == PULL_WAIT && s->end > 0)
-                break;
-            if (result == PULL_WAIT || result == PULL_ERROR)
-                return result;
-            if (s->last)
+            s->failed = result == PULL_ERROR;
+            if (result == PULL_WAIT && s->end == held)
+                return PULL_WAIT;
+            if (result != PULL_DATA)
                 break;
         }
         size_t n = s->size - s->end < s->piece.len ? s->size - s->end : s->piece.len;
@@ -130,7 +132,7 @@ static enum pull fill(struct sub_source *s)
         s->end += n;
         s->piece = str_from(s->piece, n);
     }
-    return PULL_DATA;
+    return s->failed && s->end == held ? PULL_ERROR : PULL_DATA;
 }
 
 static struct str replacement_of(struct sub_source *s, unsigned i)
@@ -220,12 +222,9 @@ static enum pull sub_pull(struct source *source, struct batch *out, size_t budge
             return PULL_LAST;
         if (out->count > 0)                    /* what it holds lies in the window */
             return PULL_DATA;
-        size_t held = s->end - s->at;
         enum pull result = fill(s);
         if (result != PULL_DATA)
             return result;
-        if (!s->last && s->end == held)        /* a text may go on in what has not come yet */
-            return PULL_WAIT;
     }
     return PULL_DATA;
 }

@@ -5,54 +5,13 @@
 #include "http/proxy/buffering.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
+#include "http/proxy/window.h"
 #include "http/temp_file.h"
-
-/* ---- windows: kept for the next response, so that none of them costs a call of malloc ---- */
-
-enum { WINDOWS_KEPT = 64 };
-
-struct window {
-    struct window *next;
-    size_t size;
-    char space[];
-};
-
-static struct window *kept;
-static unsigned kept_count;
-
-static struct window *window_take(size_t size)
-{
-    for (struct window **at = &kept; *at; at = &(*at)->next) {
-        struct window *w = *at;
-        if (w->size != size)
-            continue;
-        *at = w->next;
-        kept_count--;
-        return w;
-    }
-    struct window *w = malloc(sizeof *w + size);
-    if (w)
-        w->size = size;
-    return w;
-}
-
-static void window_give(struct window *w)
-{
-    if (kept_count == WINDOWS_KEPT) {
-        free(w);
-        return;
-    }
-    w->next = kept;
-    kept = w;
-    kept_count++;
-}
 
 void buffering_fini(struct exchange *x)
 {
-    if (x->window)
-        window_give(x->window);
+    window_give(x->window);
     x->window = NULL;
 }
 

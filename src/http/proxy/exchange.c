@@ -10,6 +10,7 @@
 #include "http/buffer.h"
 #include "http/proxy/buffering.h"
 #include "http/proxy/exchange_head.h"
+#include "http/proxy/tunnel.h"
 #include "http/response.h"
 
 enum { REQUEST_SPACE = 65536 };        /* the largest head of a request to a peer */
@@ -34,6 +35,8 @@ static void wake(void *owner)
 
     if (x->state == EXCHANGE_BODY)
         buffering_ready(x);
+    else if (x->state == EXCHANGE_TUNNEL)
+        tunnel_ready(x);
     else
         request_wake(x->request);
 }

@@ -111,7 +111,7 @@ struct exchange {
     bool buffering;
     int file;                          /* where what the client can't take yet goes; -1: none */
     off_t file_at, file_end;           /* its bytes that are not given yet */
-    uint64_t limit_rate;
+    struct tunnel *tunnel;             /* of EXCHANGE_TUNNEL */
 };
 
 /*

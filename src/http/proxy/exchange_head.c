@@ -4,8 +4,10 @@
  */
 #include "http/proxy/exchange_head.h"
 
+#include "http/body.h"
 #include "http/buffer.h"
 #include "http/proxy/buffering.h"
+#include "http/proxy/tunnel.h"
 #include "http/response.h"
 #include "http/v1/v1_parse.h"
 
@@ -176,7 +178,8 @@ static void pass_field(struct exchange *x, const struct header *f)
         if (!known[k].take(x, f))
             return;
     }
-    if (hidden || (x->head.fields.known[HEADER_CONNECTION] && is_of_connection(x, f->name)))
+    if (hidden || (!x->head.upgrade && x->head.fields.known[HEADER_CONNECTION] &&
+                   is_of_connection(x, f->name)))
         return;
     struct str value = x->wire->rewrite(x, f);
     if (value.data)
@@ -314,8 +317,13 @@ int exchange_respond(struct exchange *x)
     if (elsewhere.data && !(x->conf->ignore_headers & IGNORE_ACCEL_REDIRECT))
         return redirect(x, elsewhere);
     fill_response(x);
+    if (x->head.upgrade && !r->body)
+        (void)body_read(r, false);             /* it has none: nothing is read away behind it */
     r->response.body = &x->source;
-    buffering_begin(x);
+    if (x->head.upgrade)
+        tunnel_begin(x);
+    else
+        buffering_begin(x);
     return STEP_RESPOND;
 }
 

@@ -20,6 +20,7 @@ struct http1 {
     struct v1_chunks chunks;
     bool status_read, chunked, head;   /* the method was HEAD */
     bool close;                        /* the request says so */
+    bool upgrade;                      /* the request asks for it */
 };
 
 static struct http1 *state_of(const struct exchange *x)
@@ -66,6 +67,8 @@ static bool put_set_headers(struct exchange *x, struct out *o)
         put_field(o, h->name, value);
         if (str_eq_nocase(h->name, STR("connection")) && str_eq_nocase(value, STR("close")))
             state_of(x)->close = true;
+        if (str_eq_nocase(h->name, STR("upgrade")))
+            state_of(x)->upgrade = true;
     }
     return true;
 }
@@ -155,7 +158,7 @@ static bool put_head(struct exchange *x, struct out *o)
     const struct proxy_conf *conf = conf_of(x);
     struct http1 *h = state_of(x);
 
-    h->status_read = h->chunked = h->close = false;
+    h->status_read = h->chunked = h->close = h->upgrade = false;
     if (!template_is_empty(&conf->body)) {
         x->body_text = template_value(&conf->body, request_script(x->request));
         x->body_left = 0;
@@ -302,9 +305,14 @@ static enum head_result take_line(struct exchange *x, struct str line)
     }
     if (x->head.status >= STATUS_OK)
         return choose_framing(x);
-    state_of(x)->status_read = false;
-    return x->head.status == STATUS_SWITCHING_PROTOCOLS
-               ? bad(x, "an upgrade that was not asked for", x->head.status_text) : HEAD_INTERIM;
+    if (x->head.status != STATUS_SWITCHING_PROTOCOLS) {
+        state_of(x)->status_read = false;
+        return HEAD_INTERIM;
+    }
+    if (!state_of(x)->upgrade)
+        return bad(x, "an upgrade that was not asked for", x->head.status_text);
+    x->head.upgrade = true;
+    return HEAD_DONE;
 }
 
 static enum head_result read_head(struct exchange *x)

@@ -204,13 +204,9 @@ static bool leaves(const struct rewrite_program *p)
 
 static void warn_of_lost_lines(struct setting *s)
 {
-    static const char *const lost[] = { "try_files", "limit_except", NULL };
-
-    for (const char *const *name = lost; *name; name++) {
-        if (tree_find(s->block->node->children, str_of(*name)))
-            setting_advise(s, 0, "the location's \"%s\" does not count for requests that this "
-                           "\"if\" holds for", *name);
-    }
+    if (tree_find(s->block->node->children, STR("try_files")))
+        setting_advise(s, 0, "the location's \"try_files\" does not count for requests that this "
+                       "\"if\" holds for");
 }
 
 /* Two texts for one variable can't both be equal to it. */

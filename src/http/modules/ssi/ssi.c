@@ -100,7 +100,8 @@ struct ssi_source {
     bool stuck;                        /* the rest may be a command, if more comes */
     bool skipping;                     /* in a command that is too long, up to its end */
     bool last;                         /* the page is at its end */
-    struct part parts[PARTS];
+    bool failed;                       /* it can't go on: once what came before has been sent */
+    struct part *parts;                /* PARTS of them */
     unsigned first, count;             /* of the queue: parts[first..count-1] */
     struct request *done;              /* its last bytes were given by the last pull */
 };
@@ -143,8 +144,7 @@ static void add_include(struct ssi_source *s, const struct ssi_result *result)
     p->set = result->set;
     p->wait = result->wait;
     if (p->set.data)
-        p->value = out_growing(&p->sub->main->arena,
-                               core_conf(p->sub->conf)->subrequest_output_buffer_size);
+        p->value = out_growing(&p->sub->main->arena, 0);
 }
 
 /* A mistake in an `if` shows where the `if` does. */
@@ -251,14 +251,15 @@ static enum pull fill(struct ssi_source *s)
     memmove(s->window, s->window + s->parsed, held);
     s->end = held;
     s->parsed = 0;
-    while (s->end < WINDOW && !s->last) {
+    while (s->end < WINDOW && !s->last && !s->failed) {
         if (s->piece.len == 0) {
             enum pull result = reader_next(&s->in, &s->piece);
-            if (result == PULL_WAIT && s->end > held)
-                break;
-            if (result == PULL_WAIT || result == PULL_ERROR)
-                return result;
             s->last = result == PULL_LAST;
+            s->failed = result == PULL_ERROR;
+            if (result == PULL_WAIT && s->end == held)
+                return PULL_WAIT;
+            if (result != PULL_DATA)
+                break;
         }
         size_t n = WINDOW - s->end < s->piece.len ? WINDOW - s->end : s->piece.len;
         memcpy(s->window + s->end, s->piece.data, n);
@@ -266,7 +267,7 @@ static enum pull fill(struct ssi_source *s)
         s->piece = str_from(s->piece, n);
     }
     s->stuck = false;
-    return PULL_DATA;
+    return s->failed && s->end == held ? PULL_ERROR : PULL_DATA;
 }
 
 /* ---- sending ---- */
@@ -300,6 +301,7 @@ static enum given keep_value(struct ssi_source *s, struct part *p, struct source
     struct str piece = { NULL, 0 };
     enum pull result;
 
+    p->value.max = core_conf(p->sub->conf)->subrequest_output_buffer_size;
     reader_init(&in, body);
     do {
         result = reader_next(&in, &piece);
@@ -388,13 +390,23 @@ static bool at_end(const struct ssi_source *s)
     return s->last && s->parsed == s->end && s->first == s->count;
 }
 
+static bool start(struct ssi_source *s)
+{
+    s->window = scratch_take(WINDOW);
+    s->parts = scratch_take(PARTS * sizeof(struct part));
+    if (!s->window || !s->parts)
+        request_log(s->source.request, LOG_LEVEL_ERROR, 0,
+                    "memory is short: a page's commands can't be run");
+    return s->window && s->parts;
+}
+
 static enum pull ssi_pull(struct source *source, struct batch *out, size_t budget)
 {
     struct ssi_source *s = (struct ssi_source *)source;
     size_t before = out->bytes;
 
     end_done(s);
-    if (!s->window && !(s->window = scratch_take(WINDOW)))
+    if (!s->window && !start(s))
         return PULL_ERROR;
     for (;;) {
         parse_ahead(s);
@@ -434,7 +446,9 @@ static void ssi_close(struct source *source)
     s->first = s->count;
     source_close(s->in.source);
     scratch_give(s->window);
+    scratch_give(s->parts);
     s->window = NULL;
+    s->parts = NULL;
 }
 
 static const struct source_ops ssi_ops = { "ssi", ssi_pull, ssi_close, NULL };

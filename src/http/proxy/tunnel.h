@@ -1,0 +1,15 @@
+/*
+ * tunnel: behind a 101 (Switching Protocols) both sides talk as they like: bytes go to and fro until one
+ * of them ends.
+ */
+#ifndef HTTP_PROXY_TUNNEL_H
+#define HTTP_PROXY_TUNNEL_H
+
+#include "http/proxy/exchange.h"
+
+/* The exchange is the source of what the peer says; what the client says goes to the peer. */
+void tunnel_begin(struct exchange *x);
+/* The link has something to say. */
+void tunnel_ready(struct exchange *x);
+
+#endif
