@@ -10,6 +10,7 @@ $WEIR, else build/weir.
 """
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -25,10 +26,23 @@ STOP_SECONDS = 20
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
 
+given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below what the kernel gives to clients, and another for each of pytest-xdist's processes, so
+    that nobody takes it before the server does."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 10
+    while True:
+        port = random.randrange(1000, 3200) * 10 + process
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
 
 
 class Response:

@@ -10,9 +10,15 @@ HOST = "Host: localhost\r\n"
 FILES = {"html/a.txt": "A", "html/big.bin": b"\0" * (32 << 20), "html/some.bin": b"s" * 40000}
 
 
-def conf(weir, text):
-    return weir("root html; location = /b { return 200 bee; }\n" + text,
+def conf(weir, text, buffer=""):
+    return weir(http=f"server {{ listen 127.0.0.1:@PORT@ {buffer}; root html;\n"
+                     f"location = /b {{ return 200 bee; }}\n{text}\n}}",
                 main="error_log error.log info;", files=FILES)
+
+
+# Of megabytes in the kernel's hands the last ones may take a client minutes: a window that is smaller
+# than loopback's segments opens by timer.
+SMALL = "sndbuf=64k"
 
 
 def stuck(server, path="/big.bin"):
@@ -124,14 +130,14 @@ def test_idle_ones_make_room(weir):
 
 
 def test_send_timeout(weir):
-    s = conf(weir, "send_timeout 300ms;")
+    s = conf(weir, "send_timeout 300ms;", SMALL)
     with stuck(s) as c:
         s.wait_log("client timed out while the response was sent")
         assert not c.reset()
 
 
 def test_send_timeout_is_not_put_off_by_sending(weir):
-    s = conf(weir, "send_timeout 500ms; client_max_body_size 0;")
+    s = conf(weir, "send_timeout 500ms; client_max_body_size 0;", SMALL)
     with stuck(s) as c:
         start = time.monotonic()
         with pytest.raises(OSError):
@@ -160,7 +166,7 @@ def test_send_timeout_counts_from_the_last_byte_taken(weir):
 @pytest.mark.parametrize("on, end", [("on", "reset"), ("off", "closed")])
 def test_reset_timedout_connection(weir, on, end):
     s = conf(weir, f"send_timeout 300ms; client_header_timeout 300ms; reset_timedout_connection {on};"
-                   "keepalive_timeout 300ms; location = /444 { return 444; }")
+                   "keepalive_timeout 300ms; location = /444 { return 444; }", SMALL)
     with stuck(s) as c:
         s.wait_log("client timed out while the response was sent")
         assert c.reset() == (on == "on")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -296,15 +297,20 @@ def test_auto_affinity(weir):
     assert {len(os.sched_getaffinity(pid)) for pid in workers} == {1}
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that other users may enter; pytest's are closed to them."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_user_limits_and_environment(weir, tmp_path):
-    tmp_path.chmod(0o755)
-    for folder in list(tmp_path.parents)[:2]:
-        folder.chmod(0o755)
-    (tmp_path / "work").mkdir()
+def test_user_limits_and_environment(open_folder, weir):
+    (open_folder / "work").mkdir()
     s = weir(SERVER, main="user nobody;\nworker_priority 5;\nworker_rlimit_core 100m;\n"
              "worker_rlimit_nofile 777;\nworking_directory work;\nenv FOO=bar;\nenv PATH;\n"
-             "error_log error.log notice;\n", master="on")
+             "error_log error.log notice;\n", master="on", folder=open_folder)
     s.wait_log("configuration 1 is in use")
     worker, = children(s.process.pid)
     status = pathlib.Path(f"/proc/{worker}/status").read_text()
@@ -316,7 +322,7 @@ def test_user_limits_and_environment(weir, tmp_path):
     assert re.search(r"Max open files +777 +777", limits)
     assert re.search(r"Max core file size +104857600 +104857600", limits)
     assert os.getpriority(os.PRIO_PROCESS, worker) == 5
-    assert os.readlink(f"/proc/{worker}/cwd") == str(tmp_path / "work")
+    assert os.readlink(f"/proc/{worker}/cwd") == str(open_folder / "work")
     assert s.get("/").body == b"one\n"
     change(s, "user nobody", "user daemon")
     hup(s, 2)

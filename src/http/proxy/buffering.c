@@ -12,7 +12,8 @@
 void buffering_fini(struct exchange *x)
 {
     window_give(x->window);
-    x->window = NULL;
+    window_give(x->spare);
+    x->window = x->spare = x->current = x->held = NULL;
 }
 
 /* ---- from the peer ---- */
@@ -38,16 +39,19 @@ static size_t window_size(const struct exchange *x)
     return x->buffering ? conf->buffers.count * conf->buffers.size : conf->buffer_size;
 }
 
-/* Room behind x->in.end; `fresh`: nothing of the window that was given is in use any more. */
+/* Room behind x->in.end.  A window that the client still holds bytes of is not used again before its next
+ * pull: there is a spare one meanwhile. */
 static bool make_room(struct exchange *x, bool fresh)
 {
     struct exchange_buffer *in = &x->in;
 
-    if (in->at == in->end && (fresh || !x->window)) {
-        if (!x->window && !(x->window = window_take(window_size(x))))
+    if (in->at == in->end && (fresh || in->end == in->limit)) {
+        bool held = x->held && x->held == x->window;
+        struct window **w = held ? &x->spare : &x->window;
+        if (!*w && !(*w = window_take(held ? x->conf->busy : window_size(x))))
             return broken(x, LOG_LEVEL_CRIT, ENOMEM, "memory is short");
-        in->at = in->end = x->window->space;
-        in->limit = x->window->space + x->window->size;
+        x->current = *w;
+        *in = (struct exchange_buffer){ (*w)->space, (*w)->space, (*w)->space + (*w)->size };
     }
     return in->end < in->limit;
 }
@@ -118,6 +122,7 @@ static void give_window(struct exchange *x, struct batch *out, size_t budget)
         if (!run.len)
             break;
         batch_memory(out, run.data, run.len);
+        x->held = x->current;
     }
 }
 
@@ -134,6 +139,7 @@ static enum pull pull(struct source *s, struct batch *out, size_t budget)
     size_t before = out->bytes;
 
     x->wanted = false;
+    x->held = NULL;
     for (;;) {
         if (x->file_at < x->file_end) {
             give_file(x, out, budget);
@@ -186,15 +192,12 @@ static bool spool(struct exchange *x)
 static void read_ahead(struct exchange *x)
 {
     while (x->link && !x->complete && !x->broken) {
-        if (!make_room(x, false) && !x->broken) {
-            char *start = x->in.at;
-            if (!spool(x))
+        if (!make_room(x, false)) {
+            if (x->broken || !spool(x))
                 break;
-            x->in.at = x->in.end = start;      /* behind what the client holds */
-            if (x->in.end == x->in.limit)
-                break;
+            continue;
         }
-        if (x->broken || !read_more(x))
+        if (!read_more(x))
             return;
     }
     if (x->complete && x->link)

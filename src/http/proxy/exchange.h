@@ -101,7 +101,8 @@ struct exchange {
     struct exchange_head head;
     struct exchange_buffer in;
     struct buffer *head_buffer;        /* fields point into it */
-    struct window *window;             /* NULL: not needed so far */
+    struct window *window, *spare;     /* NULL: not needed so far */
+    struct window *current, *held;     /* where `in` is (NULL: head_buffer); what the client has bytes of */
     bool bodiless;                     /* none follows whatever the head says (HEAD) */
     bool complete;                     /* the body's end has been seen */
     bool broken;                       /* it will not be */

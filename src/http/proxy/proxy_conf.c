@@ -161,6 +161,8 @@ static bool finish(struct setting *s, void *field)
         conf->own_host |= str_eq_nocase(name, STR("Host"));
         conf->own_connection |= str_eq_nocase(name, STR("Connection"));
     }
+    if (conf->pass && conf->exchange.max_temp_file_size)
+        temp_path_use(s, &conf->exchange.temp_path);
     return exchange_conf_finish(s, &conf->exchange);
 }
 
