@@ -45,7 +45,7 @@
 #include "upstream/hash.h"
 #include "upstream/ip_hash.h"
 #include "upstream/least_conn.h"
-#include "upstream/random.h"
+#include "upstream/random_peer.h"
 #include "upstream/upstream.h"
 
 struct module *const weir_modules[] = {
@@ -86,6 +86,12 @@ struct module *const weir_modules[] = {
     IF_MODULE_random_index(&http_random_index_module,)
     IF_MODULE_userid(&http_userid_module,)
     &http_log_module,
+    &http_upstream_module,
+    IF_MODULE_upstream_keepalive(&http_upstream_keepalive_module,)
+    IF_MODULE_upstream_hash(&http_upstream_hash_module,)
+    IF_MODULE_upstream_ip_hash(&http_upstream_ip_hash_module,)
+    IF_MODULE_upstream_least_conn(&http_upstream_least_conn_module,)
+    IF_MODULE_upstream_random(&http_upstream_random_module,)
     &http_upstream_module,
     IF_MODULE_upstream_keepalive(&http_upstream_keepalive_module,)
     IF_MODULE_upstream_hash(&http_upstream_hash_module,)

@@ -63,7 +63,7 @@ static int hold_back(struct request *r, int status)
         return STEP_WAIT;
     }
     if (clock_ms() < r->held_ms)
-        return STEP_WAIT;
+        return request_wait(r);
     r->held_ms = 0;
     c->timed_out = false;
     return status;

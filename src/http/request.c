@@ -203,6 +203,16 @@ bool request_run(struct request *r)
     return true;
 }
 
+int request_wait(struct request *r)
+{
+    if (!(r->client->connection.watch.ready & (READY_EOF | READY_ERROR)))
+        return STEP_WAIT;
+    request_log(r, LOG_LEVEL_INFO, 0, "client prematurely closed connection");
+    if (!r->flags.head_sent)
+        r->response.status = STATUS_CLIENT_CLOSED;
+    return STEP_ABORT;
+}
+
 void request_wake(struct request *r)
 {
     client_wake(r->client);

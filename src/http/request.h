@@ -204,6 +204,9 @@ int request_walk(struct request *r);
 bool request_run(struct request *r);
 /* Something that the request waited for has happened: it runs on in this turn of the loop. */
 void request_wake(struct request *r);
+/* For who only waits for time to pass: STEP_WAIT, or STEP_ABORT (logged) where the client has closed its
+ * side: it will not read what comes late. */
+int request_wait(struct request *r);
 /* The only exit: logs, runs cleanups, closes the body, unpins the generation, frees. */
 void request_end(struct request *r, enum client_after after);
 /* Before any step (a bad head): the request is answered with that status and its connection closed. */

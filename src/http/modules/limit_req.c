@@ -373,7 +373,7 @@ static int run(struct request *r)
 
     if (x && x->until_ms) {                    /* its turn may have come */
         if (clock_ms() < x->until_ms)
-            return STEP_WAIT;
+            return request_wait(r);
         x->until_ms = 0;
         r->client->timed_out = false;
         return STEP_NEXT;

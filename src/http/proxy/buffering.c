@@ -56,7 +56,7 @@ static bool make_room(struct exchange *x, bool fresh)
     return in->end < in->limit;
 }
 
-/* Reads once: false when nothing more can be read now. */
+/* Reads once: false when nothing more can be read now, or at all. */
 static bool read_more(struct exchange *x)
 {
     struct exchange_buffer *in = &x->in;
@@ -75,7 +75,9 @@ static bool read_more(struct exchange *x)
     }
     if (n < 0)
         return broken(x, LOG_LEVEL_ERROR, errno, "recv() failed");
-    x->ended = true;
+    timer_cancel(&x->link->connection.timer);
+    if (in->at < in->end)                      /* what that means is known when these are taken */
+        return false;
     if (!x->wire->next_data(x, none, &used, &none) || !x->complete)
         return broken(x, LOG_LEVEL_ERROR, 0, "upstream prematurely closed connection");
     return true;

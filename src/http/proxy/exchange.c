@@ -246,7 +246,7 @@ static void clear_response(struct exchange *x)
 {
     x->head = (struct exchange_head){ .length = -1 };
     x->in = (struct exchange_buffer){ 0 };
-    x->complete = x->ended = false;
+    x->complete = false;
     x->head_sent = x->request_sent = false;
     x->unsent = (struct str){ NULL, 0 };
 }

@@ -106,7 +106,6 @@ struct exchange {
     bool bodiless;                     /* none follows whatever the head says (HEAD) */
     bool complete;                     /* the body's end has been seen */
     bool broken;                       /* it will not be */
-    bool ended;                        /* the peer has closed */
     bool wanted;                       /* the client could take more */
     bool slow;                         /* it has once been behind */
     bool buffering;

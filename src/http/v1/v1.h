@@ -28,6 +28,7 @@ struct v1 {
 
     /* the response as it goes out */
     bool head_made, last;
+    bool broken;                       /* the body can't be completed: abort when what there is is sent */
     unsigned first, count;             /* spans not sent */
     uint64_t resume_ms;                /* limit_rate: not before; 0: no wait */
     size_t turn_bytes;                 /* sent in this turn of the loop */

@@ -366,7 +366,10 @@ static int refill_body(struct request *r, struct v1 *v)
     case PULL_WAIT:
         return v->count ? STEP_NEXT : STEP_WAIT;
     case PULL_ERROR:
-        return STEP_ABORT;
+        if (v->gathered == 0)
+            return STEP_ABORT;
+        v->broken = true;                      /* what came before goes out first */
+        break;
     }
     queue_body(r, v);
     return STEP_NEXT;
@@ -375,6 +378,8 @@ static int refill_body(struct request *r, struct v1 *v)
 /* Queues what comes next: STEP_NEXT if there is something to send or all is sent. */
 static int refill(struct request *r, struct v1 *v)
 {
+    if (v->broken)
+        return STEP_ABORT;
     v->first = v->count = 0;
     v->gathered = 0;
     batch_reset(&v->batch);
@@ -445,15 +450,6 @@ static void keep_head(struct request *r, struct v1 *v)
         s->data = arena_str(&r->arena, (struct str){ s->data, s->len }).data;
 }
 
-/* Nobody waits for a client that has closed its side: it will not read what comes late. */
-static int wait_for_open_client(struct request *r)
-{
-    if (!(r->client->connection.watch.ready & READY_EOF))
-        return STEP_WAIT;
-    request_log(r, LOG_LEVEL_INFO, 0, "client prematurely closed connection");
-    return STEP_ABORT;
-}
-
 /* The client takes no more now. */
 static int wait_for_client(struct request *r, struct v1 *v)
 {
@@ -468,7 +464,7 @@ static int wait_for_client(struct request *r, struct v1 *v)
     }
     if (v->turn_bytes || !c->waits)            /* not for events that brought nothing */
         client_wait(c, conf->send_timeout);
-    return wait_for_open_client(r);
+    return request_wait(r);
 }
 
 /* Sends what is queued: STEP_NEXT, STEP_WAIT, STEP_ABORT. */
@@ -501,7 +497,7 @@ static int wait_for_source(struct request *r, struct v1 *v)
 {
     if (v->resume_ms) {
         client_wait(r->client, v->resume_ms > clock_ms() ? v->resume_ms - clock_ms() : 0);
-        return wait_for_open_client(r);
+        return request_wait(r);
     }
     client_wait_no_more(r->client);            /* the source has timeouts of its own */
     return STEP_WAIT;

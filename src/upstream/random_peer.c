@@ -1,7 +1,7 @@
 /*
- * random: a peer by chance, by weight; with `two` the one of two such that has fewer connections.
+ * random_peer: one by chance, by weight; with `two` the one of two such that has fewer connections.
  */
-#include "upstream/random.h"
+#include "upstream/random_peer.h"
 
 #include "base/random.h"
 #include "upstream/balance.h"
