@@ -123,6 +123,10 @@ static int request_respond(struct request *r)
         return status;
     if (r->response.status == STATUS_NO_CONTENT || r->response.status == STATUS_NOT_MODIFIED)
         r->flags.header_only = true;
+    if (r->response.status == STATUS_NO_CONTENT) {
+        response_unprepare(r);                 /* there is nothing to describe */
+        r->response.content_type = (struct str){ NULL, 0 };
+    }
     if (r->flags.keepalive && (!keepalive_allowed(r) || body_awaits_leave(r)))
         r->flags.keepalive = false;
     if (!r->body)

@@ -32,7 +32,6 @@ struct link {
 
 struct link_options {
     const struct address *bind;        /* NULL: as the system chooses */
-    bool transparent;
     bool keepalive;                    /* SO_KEEPALIVE */
     int rcvbuf, sndbuf;                /* bytes; 0: as the system has it */
 };

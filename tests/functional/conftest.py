@@ -8,6 +8,7 @@ weir() takes the inside of a server block (or, with http=, all inside of http) a
 configuration into the test's own folder.  @PORT@, @PORT2@... and @DIR@ are put in.  Binary:
 $WEIR, else build/weir.
 """
+import collections
 import os
 import pathlib
 import random
@@ -26,22 +27,23 @@ STOP_SECONDS = 20
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
 
-given = set()
+given = collections.deque(maxlen=100)
 
 
 def free_port():
     """Below what the kernel gives to clients, and another for each of pytest-xdist's processes, so
     that nobody takes it before the server does."""
-    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 10
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
     while True:
-        port = random.randrange(1000, 3200) * 10 + process
+        port = random.randrange(2500, 8000) * 4 + process
         with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
         if port not in given:
-            given.add(port)
+            given.append(port)
             return port
 
 

@@ -225,7 +225,7 @@ static struct link *open_link(struct exchange *x, bool fresh)
     struct address local;
     struct link_options options = {
         .keepalive = conf->socket_keepalive, .rcvbuf = (int)conf->socket_rcvbuf,
-        .sndbuf = (int)conf->socket_sndbuf, .transparent = conf->bind.transparent,
+        .sndbuf = (int)conf->socket_sndbuf,
     };
 
     if (!fresh && u->pool && u->keepalive.connections) {

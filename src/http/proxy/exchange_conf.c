@@ -27,11 +27,10 @@ static bool parse_bind(struct setting *s, void *field)
     struct str host = setting_arg(s, 1);
 
     *b = (struct bind_conf){ 0 };
-    if (s->node->count > 2) {
-        if (!str_eq(setting_arg(s, 2), STR("transparent")))
-            return setting_error(s, 2, "invalid parameter \"%.*s\"", STR_ARG(setting_arg(s, 2)));
-        b->transparent = true;
-    }
+    if (s->node->count > 2 && str_eq(setting_arg(s, 2), STR("transparent")))
+        return setting_error(s, 2, "the parameter \"transparent\" is not supported yet");
+    if (s->node->count > 2)
+        return setting_error(s, 2, "invalid parameter \"%.*s\"", STR_ARG(setting_arg(s, 2)));
     if (str_eq(host, STR("off")))
         return true;
     if (!template_compile(s, 1, config_variables(s), &b->address))
@@ -48,12 +47,10 @@ static void print_bind(const struct directive *row, const void *field, struct ou
     if (template_is_empty(&b->address))
         OUT_LITERAL(o, "off");
     out_str(o, b->address.text);
-    if (b->transparent)
-        OUT_LITERAL(o, " transparent");
 }
 
 const struct type type_bind = {
-    "address [transparent] | off", "an address, or off", parse_bind, print_bind,
+    "address | off", "an address, or off", parse_bind, print_bind,
 };
 
 static bool parse_name(struct setting *s, void *field)

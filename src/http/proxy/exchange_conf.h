@@ -42,7 +42,6 @@ struct name_list {
 
 struct bind_conf {
     struct template address;           /* empty: off */
-    bool transparent;
 };
 
 struct exchange_conf {
