@@ -146,7 +146,9 @@ static int request_respond(struct request *r)
 /* A status that a step gave becomes a response, or a redirect to its error page. */
 static int request_resolve(struct request *r, int result)
 {
-    while (result > 0) {
+    for (unsigned tries = 0; result > 0; tries++) {
+        if (tries == 3)                        /* a filter that refuses even the page of its error */
+            return STEP_ABORT;
         result = response_status(r, (unsigned)result);
         if (result == STEP_RESPOND)
             result = request_respond(r);
