@@ -13,6 +13,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -26,6 +27,10 @@ START_SECONDS = 20
 STOP_SECONDS = 20
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
+# Thousands of connections and logs are open; where the limit of all is less, only root may go beyond it.
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+if 0 <= soft < 8192:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, max(hard, 8192) if hard >= 0 else hard))
 
 given = collections.deque(maxlen=100)
 
