@@ -9,7 +9,7 @@
 
 enum {
     FILES_WHOLE = 32768,               /* bytes of a file that is read whole, for one response */
-    FILES_KEPT = 131072,               /* and of one that a cache keeps in memory */
+    FILES_KEPT = 65536,                /* and of one that a cache keeps in memory: above that, sendfile */
 };
 
 /* How a path is opened. */

@@ -164,6 +164,18 @@ def test_new_workers_under_load(server, request, how):
     assert len(failed) <= (2 * RELOADS if how == "killed" else 0), failed[:10]
 
 
+def settled(pids):
+    """Sockets of each process, once the connection that asked whether they listen is gone."""
+    deadline = time.monotonic() + 20
+    same, base = 0, None
+    while same < 10:
+        assert time.monotonic() < deadline, base
+        former, base = base, [clients.sockets_of(pid) for pid in pids]
+        same = same + 1 if base == former else 0
+        time.sleep(0.05)
+    return base
+
+
 def test_fair_accept(weir):
     """A slow ramp of connections to workers that share a socket."""
     count, workers = 2000, 4
@@ -172,19 +184,20 @@ def test_fair_accept(weir):
              events="worker_connections 4000;")
     s.wait_log("configuration 1 is in use")
     pids = clients.children(s.process.pid)
-    base = [clients.sockets_of(pid) for pid in pids]
+    base = settled(pids)
     held = []
     for i in range(count):
         held.append(clients.connect(s.port))
         if i % 10 == 0:
             time.sleep(0.01)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while True:
         got = [clients.sockets_of(pid) - b for pid, b in zip(pids, base)]
         if sum(got) == count:
             break
         assert time.monotonic() < deadline, f"{count - sum(got)} connections wait: {got}"
         time.sleep(0.05)
+    assert all(clients.ask(c)[1] == b"x" for c in held)
     mean = count / workers
     print("connections of each worker:", got)
     assert max(got) <= 1.3 * mean, got
