@@ -92,18 +92,6 @@ struct module *const weir_modules[] = {
     IF_MODULE_upstream_ip_hash(&http_upstream_ip_hash_module,)
     IF_MODULE_upstream_least_conn(&http_upstream_least_conn_module,)
     IF_MODULE_upstream_random(&http_upstream_random_module,)
-    &http_upstream_module,
-    IF_MODULE_upstream_keepalive(&http_upstream_keepalive_module,)
-    IF_MODULE_upstream_hash(&http_upstream_hash_module,)
-    IF_MODULE_upstream_ip_hash(&http_upstream_ip_hash_module,)
-    IF_MODULE_upstream_least_conn(&http_upstream_least_conn_module,)
-    IF_MODULE_upstream_random(&http_upstream_random_module,)
-    &http_upstream_module,
-    IF_MODULE_upstream_keepalive(&http_upstream_keepalive_module,)
-    IF_MODULE_upstream_hash(&http_upstream_hash_module,)
-    IF_MODULE_upstream_ip_hash(&http_upstream_ip_hash_module,)
-    IF_MODULE_upstream_least_conn(&http_upstream_least_conn_module,)
-    IF_MODULE_upstream_random(&http_upstream_random_module,)
     &http_proxy_module,
     NULL,
 };
