@@ -46,7 +46,6 @@
 #include "upstream/ip_hash.h"
 #include "upstream/least_conn.h"
 #include "upstream/random_peer.h"
-#include "upstream/upstream.h"
 
 struct module *const weir_modules[] = {
     &process_module,

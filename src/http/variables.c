@@ -25,22 +25,14 @@ static struct request *request_of(const struct script *s)
 
 /* ---- giving values ---- */
 
-static bool give(struct value *v, struct str text)
-{
-    v->data = text.data ? text.data : "";
-    v->len = (uint32_t)text.len;
-    v->state = text.data ? VALUE_FOUND : VALUE_NOT_FOUND;
-    return true;
-}
-
 static bool give_none(struct value *v)
 {
-    return give(v, (struct str){ NULL, 0 });
+    return value_give(v, (struct str){ NULL, 0 });
 }
 
 static bool give_copy(struct script *s, struct value *v, struct str text)
 {
-    return give(v, arena_str(s->arena, text));
+    return value_give(v, arena_str(s->arena, text));
 }
 
 static bool give_out(struct script *s, struct value *v, struct out *o)
@@ -73,23 +65,23 @@ static bool give_seconds(struct script *s, struct value *v, uint64_t ms)
 
 static bool get_text(struct script *s, const struct variable *var, struct value *v)
 {
-    return give(v, *(const struct str *)(const void *)((const char *)s->object + var->data));
+    return value_give(v, *(const struct str *)(const void *)((const char *)s->object + var->data));
 }
 
 static bool get_header(struct script *s, const struct variable *var, struct value *v)
 {
-    return give(v, headers_value(&request_of(s)->headers, (enum header_id)var->data));
+    return value_give(v, headers_value(&request_of(s)->headers, (enum header_id)var->data));
 }
 
 static bool get_content_type(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, headers_joined(&request_of(s)->headers, s->arena, STR("content-type")));
+    return value_give(v, headers_joined(&request_of(s)->headers, s->arena, STR("content-type")));
 }
 
 static bool get_http(struct script *s, const struct variable *var, struct value *v)
 {
-    return give(v, headers_joined(&request_of(s)->headers, s->arena, var->rest));
+    return value_give(v, headers_joined(&request_of(s)->headers, s->arena, var->rest));
 }
 
 static bool get_host(struct script *s, const struct variable *var, struct value *v)
@@ -97,19 +89,19 @@ static bool get_host(struct script *s, const struct variable *var, struct value 
     const struct request *r = request_of(s);
 
     (void)var;
-    return give(v, r->host.len ? r->host : r->server->name);
+    return value_give(v, r->host.len ? r->host : r->server->name);
 }
 
 static bool get_server_name(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, request_of(s)->server->name);
+    return value_give(v, request_of(s)->server->name);
 }
 
 static bool get_method(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, request_of(s)->main->method_name);
+    return value_give(v, request_of(s)->main->method_name);
 }
 
 /* The value of `name` in "a=1&b=2"; names are compared without regard to case. */
@@ -125,7 +117,7 @@ static struct str find_argument(struct str args, struct str name)
 
 static bool get_argument(struct script *s, const struct variable *var, struct value *v)
 {
-    return give(v, find_argument(request_of(s)->args, var->rest));
+    return value_give(v, find_argument(request_of(s)->args, var->rest));
 }
 
 /* The value of a cookie in one Cookie field; spaces around are not part of it. */
@@ -147,7 +139,7 @@ static bool get_cookie(struct script *s, const struct variable *var, struct valu
         if (h->list.items[i].id == HEADER_COOKIE) {
             struct str found = find_cookie(h->list.items[i].value, var->rest);
             if (found.data)
-                return give(v, found);
+                return value_give(v, found);
         }
     }
     return give_none(v);
@@ -162,20 +154,20 @@ static void set_args(struct script *s, const struct variable *var, struct str va
 static bool get_is_args(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, request_of(s)->args.len ? STR("?") : STR(""));
+    return value_give(v, request_of(s)->args.len ? STR("?") : STR(""));
 }
 
 static bool get_scheme(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, request_of(s)->client->connection.transport == &transport_plain ? STR("http")
+    return value_give(v, request_of(s)->client->connection.transport == &transport_plain ? STR("http")
                                                                                   : STR("https"));
 }
 
 static bool get_https(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, request_of(s)->client->connection.transport == &transport_plain ? STR("")
+    return value_give(v, request_of(s)->client->connection.transport == &transport_plain ? STR("")
                                                                                   : STR("on"));
 }
 
@@ -184,15 +176,15 @@ static bool get_protocol(struct script *s, const struct variable *var, struct va
     (void)var;
     switch (request_of(s)->version) {
     case VERSION_9:
-        return give(v, STR("HTTP/0.9"));
+        return value_give(v, STR("HTTP/0.9"));
     case VERSION_10:
-        return give(v, STR("HTTP/1.0"));
+        return value_give(v, STR("HTTP/1.0"));
     case VERSION_11:
-        return give(v, STR("HTTP/1.1"));
+        return value_give(v, STR("HTTP/1.1"));
     case VERSION_20:
-        return give(v, STR("HTTP/2.0"));
+        return value_give(v, STR("HTTP/2.0"));
     case VERSION_30:
-        return give(v, STR("HTTP/3.0"));
+        return value_give(v, STR("HTTP/3.0"));
     }
     return give_none(v);
 }
@@ -202,8 +194,8 @@ static bool get_host_port(struct script *s, const struct variable *var, struct v
     unsigned port = request_of(s)->host_port;
 
     if (var->data)                             /* $is_request_port */
-        return give(v, port ? STR(":") : STR(""));
-    return port ? give_number(s, v, port) : give(v, STR(""));
+        return value_give(v, port ? STR(":") : STR(""));
+    return port ? give_number(s, v, port) : value_give(v, STR(""));
 }
 
 /* ---- the connection ---- */
@@ -214,8 +206,8 @@ static bool get_binary_addr(struct script *s, const struct variable *var, struct
 
     (void)var;
     if (p->family == AF_UNIX)
-        return give(v, STR("unix:"));
-    return give(v, (struct str){ (const char *)p->ip, p->family == AF_INET ? 4 : 16 });
+        return value_give(v, STR("unix:"));
+    return value_give(v, (struct str){ (const char *)p->ip, p->family == AF_INET ? 4 : 16 });
 }
 
 /* For keys of limits: of IPv6 the /64 that one client may have, but all of an IPv4 address in it. */
@@ -227,7 +219,7 @@ static bool get_binary_addr_64(struct script *s, const struct variable *var, str
     if (p->family != AF_INET6)
         return get_binary_addr(s, var, v);
     bool is_mapped = memcmp(p->ip, mapped, sizeof mapped) == 0;
-    return give(v, is_mapped ? (struct str){ (const char *)p->ip + sizeof mapped, 4 }
+    return value_give(v, is_mapped ? (struct str){ (const char *)p->ip + sizeof mapped, 4 }
                              : (struct str){ (const char *)p->ip, 8 });
 }
 
@@ -246,7 +238,7 @@ static bool get_remote_port(struct script *s, const struct variable *var, struct
     const struct peer *p = &request_of(s)->peer;
 
     (void)var;
-    return p->family == AF_UNIX ? give(v, STR("")) : give_number(s, v, p->port);
+    return p->family == AF_UNIX ? value_give(v, STR("")) : give_number(s, v, p->port);
 }
 
 static bool get_server_addr(struct script *s, const struct variable *var, struct value *v)
@@ -258,7 +250,8 @@ static bool get_server_addr(struct script *s, const struct variable *var, struct
     if (!address_local(request_of(s)->client->connection.watch.fd, &a))
         return give_none(v);
     if (var->data)                             /* $server_port */
-        return a.any.sa_family == AF_UNIX ? give(v, STR("")) : give_number(s, v, address_port(&a));
+        return a.any.sa_family == AF_UNIX ? value_give(v, STR(""))
+                                          : give_number(s, v, address_port(&a));
     address_put_host(&o, &a, false);
     return give_out(s, v, &o);
 }
@@ -286,7 +279,7 @@ static bool get_proxy_protocol_tlv(struct script *s, const struct variable *var,
     const struct proxy_protocol *p = request_of(s)->client->proxied;
     struct out number = out_growing(s->arena, 16);
 
-    return p ? give(v, proxy_protocol_tlv(p, var->rest, &number)) : give_none(v);
+    return p ? value_give(v, proxy_protocol_tlv(p, var->rest, &number)) : give_none(v);
 }
 
 static bool get_connection(struct script *s, const struct variable *var, struct value *v)
@@ -312,7 +305,7 @@ static bool get_pipe(struct script *s, const struct variable *var, struct value 
     const struct buffer *in = request_of(s)->client->in;
 
     (void)var;
-    return give(v, in && buffer_len(in) ? STR("p") : STR("."));
+    return value_give(v, in && buffer_len(in) ? STR("p") : STR("."));
 }
 
 static bool get_tcpinfo(struct script *s, const struct variable *var, struct value *v)
@@ -360,8 +353,8 @@ static bool get_request_body(struct script *s, const struct variable *var, struc
     const struct body *b = request_of(s)->body;
 
     if (var->data)                             /* $request_body_file */
-        return give(v, b && b->file_path.len ? b->file_path : (struct str){ NULL, 0 });
-    return give(v, body_text(request_of(s)));
+        return value_give(v, b && b->file_path.len ? b->file_path : (struct str){ NULL, 0 });
+    return value_give(v, body_text(request_of(s)));
 }
 
 static bool get_remote_user(struct script *s, const struct variable *var, struct value *v)
@@ -369,7 +362,7 @@ static bool get_remote_user(struct script *s, const struct variable *var, struct
     struct str user, password;
 
     (void)var;
-    return give(v, basic_credentials(request_of(s), &user, &password) ? user
+    return value_give(v, basic_credentials(request_of(s), &user, &password) ? user
                                                                       : (struct str){ NULL, 0 });
 }
 
@@ -383,7 +376,7 @@ static bool get_status(struct script *s, const struct variable *var, struct valu
 
     (void)var;
     if (r->response.status == 0)
-        return give(v, r->version == VERSION_9 ? STR("009") : STR("000"));
+        return value_give(v, r->version == VERSION_9 ? STR("009") : STR("000"));
     out_padded(&o, r->response.status, 3);
     return give_out(s, v, &o);
 }
@@ -405,7 +398,7 @@ static bool get_body_bytes_sent(struct script *s, const struct variable *var, st
 static bool get_completion(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, request_of(s)->flags.response_complete ? STR("OK") : STR(""));
+    return value_give(v, request_of(s)->flags.response_complete ? STR("OK") : STR(""));
 }
 
 /* Fields that are kept apart from the list of a response's fields. */
@@ -444,7 +437,7 @@ static bool get_sent_description(struct script *s, struct str name, struct value
         out_str(&o, r->flags.chunked ? STR("chunked") : STR(""));
     } else
         return false;
-    return out_len(&o) ? give(v, out_str_of(&o)) : give_none(v);
+    return out_len(&o) ? value_give(v, out_str_of(&o)) : give_none(v);
 }
 
 static bool get_sent_http(struct script *s, const struct variable *var, struct value *v)
@@ -452,13 +445,13 @@ static bool get_sent_http(struct script *s, const struct variable *var, struct v
     struct str value = headers_joined(&request_of(s)->response.headers, s->arena, var->rest);
 
     if (value.data)
-        return give(v, value);
+        return value_give(v, value);
     return get_sent_description(s, var->rest, v) || give_none(v);
 }
 
 static bool get_sent_trailer(struct script *s, const struct variable *var, struct value *v)
 {
-    return give(v, headers_joined(&request_of(s)->response.trailers, s->arena, var->rest));
+    return value_give(v, headers_joined(&request_of(s)->response.trailers, s->arena, var->rest));
 }
 
 static bool get_limit_rate(struct script *s, const struct variable *var, struct value *v)
@@ -484,7 +477,7 @@ static void set_limit_rate(struct script *s, const struct variable *var, struct 
 static bool get_request_filename(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give(v, files_map_uri(request_of(s), 0, NULL));
+    return value_give(v, files_map_uri(request_of(s), 0, NULL));
 }
 
 static bool get_document_root(struct script *s, const struct variable *var, struct value *v)
@@ -493,7 +486,7 @@ static bool get_document_root(struct script *s, const struct variable *var, stru
     struct str root = template_value_nul(conf->is_alias ? &conf->alias : &conf->root, s);
 
     if (!var->data)
-        return give(v, root);
+        return value_give(v, root);
     char *real = realpath(root.data, NULL);    /* $realpath_root */
     if (!real)
         return variable_fail(s, "realpath() \"%.*s\" failed", STR_ARG(root));
@@ -526,14 +519,14 @@ static bool get_hostname(struct script *s, const struct variable *var, struct va
 {
     (void)s;
     (void)var;
-    return give(v, variables_hostname());
+    return value_give(v, variables_hostname());
 }
 
 static bool get_version(struct script *s, const struct variable *var, struct value *v)
 {
     (void)s;
     (void)var;
-    return give(v, STR(WEIR_VERSION));
+    return value_give(v, STR(WEIR_VERSION));
 }
 
 static bool get_msec(struct script *s, const struct variable *var, struct value *v)
@@ -558,7 +551,7 @@ static bool get_iso8601_ms(struct script *s, const struct variable *var, struct 
     out_char(&o, '.');
     out_padded(&o, clock_msec(), 3);
     out_str(&o, str_from(text, 19));
-    return give(v, out_str_of(&o));
+    return value_give(v, out_str_of(&o));
 }
 
 #define TEXT(name_, field) { .name = STR_INIT(name_), .get = get_text,                            \

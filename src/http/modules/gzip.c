@@ -10,6 +10,7 @@
 #include "http/modules/gzip_client.h"
 #include "http/modules/scratch.h"
 #include "http/reader.h"
+#include "http/http.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -143,19 +144,13 @@ static const struct variable variables[] = {
     { .name = { NULL, 0 } },
 };
 
-static bool finish(struct setting *s, void *conf)
-{
-    (void)conf;
-    if (s->block->context == IN_HTTP)
-        variables_add_all(config_variables(s), variables);
-    return true;
-}
+static const struct http_module extra = { .variables = variables };
 
 struct module http_gzip_module = {
     .name = "ngx_http_gzip_module",
     .directives = rows,
     .conf_size = sizeof(struct gzip_conf),
-    .finish = finish,
+    .extra = &extra,
 };
 
 static const struct gzip_conf *conf_of(const struct request *r)

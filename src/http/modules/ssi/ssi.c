@@ -57,19 +57,13 @@ static const struct variable variables[] = {
     { .name = { NULL, 0 } },
 };
 
-static bool finish(struct setting *s, void *conf)
-{
-    (void)conf;
-    if (s->block->context == IN_HTTP)
-        variables_add_all(config_variables(s), variables);
-    return true;
-}
+static const struct http_module extra = { .variables = variables };
 
 struct module http_ssi_module = {
     .name = "ngx_http_ssi_module",
     .directives = rows,
     .conf_size = sizeof(struct ssi_conf),
-    .finish = finish,
+    .extra = &extra,
 };
 
 static const struct ssi_conf *conf_of(void *const *conf)
