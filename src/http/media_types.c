@@ -59,7 +59,7 @@ const struct type type_media_types = {
 
 bool media_types_have(const struct media_types *t, struct str type)
 {
-    if (type.len == 0)
-        return false;
-    return t->any || table_find(t->table, str_hash_nocase(type), type) != NULL;
+    if (t->any)                                /* also where the type is not known */
+        return true;
+    return type.len && table_find(t->table, str_hash_nocase(type), type) != NULL;
 }

@@ -111,11 +111,25 @@ static void drain_meanwhile(struct request *r)
         r->flags.keepalive = false;
 }
 
+/* The request's body is of no use to anybody: it is read away.  Chunks that are there already are looked
+ * at before the response goes out, while it can still say that they are no good: 0, or such a status. */
+static int discard_body(struct request *r)
+{
+    if (r->body || r->flags.discard_body)
+        return 0;
+    r->flags.discard_body = true;
+    int result = r->chunked_body ? body_drain(r) : 0;
+    return result > 0 ? result : 0;
+}
+
 /* The response's head is settled: filters first, then it goes out. */
 static int request_respond(struct request *r)
 {
     const struct location *l = r->location ? r->location : &r->server->root;
+    int bad_body = discard_body(r);
 
+    if (bad_body)
+        return bad_body;
     if (r->error_status)                       /* the page of an error keeps the error's status */
         r->response.status = status_on_wire(r->error_status);
     int status = pipeline_apply(r, l->filters);
@@ -129,8 +143,6 @@ static int request_respond(struct request *r)
     }
     if (r->flags.keepalive && (!keepalive_allowed(r) || body_awaits_leave(r)))
         r->flags.keepalive = false;
-    if (!r->body)
-        r->flags.discard_body = true;
     if (r->response.status == STATUS_NOT_ALLOWED)
         say_allowed(r);
     if (r->response.status == STATUS_RESET_CONTENT)

@@ -150,8 +150,8 @@ static unsigned take_host(struct request *r)
     return 0;
 }
 
-/* Transfer-Encoding: 0, or a status.  "chunked" alone is taken; before it another coding might
- * stand that is not known here, but where it is not the last one the body's end can't be known. */
+/* Transfer-Encoding: 0, or a status.  "chunked" alone is taken; a list that is none, or has it twice, is
+ * malformed, and any other coding is not known here (RFC 9112 section 6.1). */
 static unsigned take_coding(struct request *r, struct str coding)
 {
     bool chunked = false;
@@ -168,11 +168,13 @@ static unsigned take_coding(struct request *r, struct str coding)
     request_log(r, LOG_LEVEL_INFO, 0, "client sent unknown \"Transfer-Encoding\": \"%.*s\"",
                 STR_ARG(coding));
     for (struct str rest = coding; rest.data;) {
-        if (chunked)
+        struct str name = str_trim(str_split(&rest, ','));
+        bool again = chunked && str_eq_nocase(name, STR("chunked"));
+        if (again || !v1_is_token(name))
             return STATUS_BAD_REQUEST;
-        chunked = str_eq_nocase(str_trim(str_split(&rest, ',')), STR("chunked"));
+        chunked |= str_eq_nocase(name, STR("chunked"));
     }
-    return chunked ? STATUS_NOT_IMPLEMENTED : STATUS_BAD_REQUEST;
+    return STATUS_NOT_IMPLEMENTED;
 }
 
 /* The body's framing, RFC 9112 section 6.3.  0, or a status. */
