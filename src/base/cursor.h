@@ -14,7 +14,9 @@ struct cursor {
 
 static inline struct cursor cursor_of(const void *data, size_t len)
 {
-    return (struct cursor){ .at = data, .end = (const unsigned char *)data + len };
+    const unsigned char *at = len ? data : (const void *)"";    /* no bytes may be at NULL */
+
+    return (struct cursor){ .at = at, .end = at + len };
 }
 
 static inline size_t cursor_left(const struct cursor *c)
