@@ -10,18 +10,19 @@
 #include "script/template.h"
 #include "upstream/balance.h"
 
-enum { TRIES = 20, POINTS = 160 };     /* of a peer, for each unit of weight */
+enum { TRIES = 20, POINTS = 160 };     /* misses; of a peer, for each unit of weight */
 
 struct point {
     uint32_t hash;
     struct str server;
 };
 
-/* Of a group; the ring is made when it is first needed: all servers are known then. */
+/* Of a group; the ring is made when it is first needed, and anew where peers have come or gone. */
 struct hash_conf {
     struct template key;
     struct point *ring;
     unsigned count;
+    unsigned version;                  /* of the peers that it was made of */
 };
 
 static struct hash_conf *conf_of(const struct pick *p)
@@ -34,36 +35,26 @@ static void start(struct pick *p)
     p->key = template_value(&conf_of(p)->key, p->script);
 }
 
-static struct upstream_peer *peer_at(struct upstream_peers *peers, unsigned number)
-{
-    for (unsigned i = 0; i < peers->list.count; i++) {
-        if (number < peers->list.items[i].weight)
-            return &peers->list.items[i];
-        number -= peers->list.items[i].weight;
-    }
-    return NULL;
-}
-
 /* The number of the try, from the second on, and the key make a new sum that is added to the one before. */
 static struct upstream_peer *choose(struct pick *p)
 {
     if (p->key.len == 0 || !p->peers->total_weight)
         return balance_round(p);
-    while (p->rehash <= TRIES) {
+    for (; p->misses <= TRIES; p->misses++) {
         char digits[12];
         struct out o = out_fixed(digits, sizeof digits);
         if (p->rehash)
             out_uint(&o, p->rehash);
         p->hash += crc32_add(crc32_add(0, out_str_of(&o)), p->key) >> 16 & 0x7fff;
         p->rehash++;
-        struct upstream_peer *peer = peer_at(p->peers, p->hash % p->peers->total_weight);
+        struct upstream_peer *peer = balance_share(p->peers, p->hash % p->peers->total_weight);
         if (peer && balance_may_use(p, peer))
             return peer;
     }
     return balance_round(p);
 }
 
-static const struct balancer plain = { "hash", false, start, choose };
+static const struct balancer plain = { .name = "hash", .start = start, .choose = choose };
 
 /* ---- the ring ---- */
 
@@ -107,6 +98,9 @@ static void make_ring(struct hash_conf *conf, const struct upstream_peers *peers
 {
     unsigned left = 0;
 
+    free(conf->ring);
+    conf->count = 0;
+    conf->version = peers->version;
     conf->ring = malloc((size_t)peers->total_weight * POINTS * sizeof *conf->ring + 1);
     if (!conf->ring)
         return;
@@ -140,46 +134,33 @@ static void start_ring(struct pick *p)
     struct hash_conf *conf = conf_of(p);
 
     start(p);
-    if (!conf->ring)
+    if (!conf->ring || conf->version != p->group->primary.version)
         make_ring(conf, &p->group->primary);
-    p->hash = conf->ring ? find_point(conf, crc32_of(p->key)) : 0;
+    p->hash = find_point(conf, crc32_of(p->key));
+}
+
+static bool is_of_server(const struct upstream_peer *peer, const void *server)
+{
+    return str_eq(peer->server, *(const struct str *)server);
 }
 
 /* Addresses of one server take turns. */
-static struct upstream_peer *round_of(struct pick *p, struct str server)
-{
-    struct upstream_peer *best = NULL;
-    int total = 0;
-
-    for (unsigned i = 0; i < p->peers->list.count; i++) {
-        struct upstream_peer *peer = &p->peers->list.items[i];
-        if (!str_eq(peer->server, server) || !balance_may_use(p, peer))
-            continue;
-        peer->current += peer->effective;
-        total += peer->effective;
-        if (peer->effective < (int)peer->weight)
-            peer->effective++;
-        if (!best || peer->current > best->current)
-            best = peer;
-    }
-    if (best)
-        best->current -= total;
-    return best;
-}
-
 static struct upstream_peer *choose_on_ring(struct pick *p)
 {
     const struct hash_conf *conf = conf_of(p);
 
-    while (p->key.len && conf->count && p->rehash++ <= TRIES) {
-        struct upstream_peer *peer = round_of(p, conf->ring[p->hash++ % conf->count].server);
+    for (; p->key.len && conf->count && p->misses <= TRIES; p->hash++, p->misses++) {
+        const struct str *server = &conf->ring[p->hash % conf->count].server;
+        struct upstream_peer *peer = balance_round_of(p, is_of_server, server);
         if (peer)
             return peer;
     }
     return balance_round(p);
 }
 
-static const struct balancer consistent = { "hash consistent", false, start_ring, choose_on_ring };
+static const struct balancer consistent = {
+    .name = "hash consistent", .start = start_ring, .choose = choose_on_ring,
+};
 
 /* ---- the directive ---- */
 

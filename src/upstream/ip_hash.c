@@ -16,35 +16,24 @@ static void start(struct pick *p)
 
     if (hooks->peer)
         hooks->peer(p->script, &client);
-    size_t len = client.family == AF_INET ? 3 : client.family == AF_INET6 ? 16 : 0;
+    size_t len = client.family == AF_INET6 ? 16 : 3;           /* zeros for who has no address */
     p->key = (struct str){ arena_str(p->script->arena, (struct str){ (char *)client.ip, len }).data, len };
     p->hash = FIRST_HASH;
 }
 
-/* The peer whose share of the weights a number falls into. */
-static struct upstream_peer *peer_at(struct upstream_peers *peers, unsigned number)
-{
-    for (unsigned i = 0; i < peers->list.count; i++) {
-        if (number < peers->list.items[i].weight)
-            return &peers->list.items[i];
-        number -= peers->list.items[i].weight;
-    }
-    return NULL;
-}
-
 static struct upstream_peer *choose(struct pick *p)
 {
-    while (p->rehash++ <= HASH_TRIES) {
+    for (; p->peers->total_weight && p->misses <= HASH_TRIES; p->misses++) {
         for (size_t i = 0; i < p->key.len; i++)
             p->hash = (p->hash * FACTOR + (unsigned char)p->key.data[i]) % MODULUS;
-        struct upstream_peer *peer = peer_at(p->peers, p->hash % p->peers->total_weight);
+        struct upstream_peer *peer = balance_share(p->peers, p->hash % p->peers->total_weight);
         if (peer && balance_may_use(p, peer))
             return peer;
     }
     return balance_round(p);
 }
 
-static const struct balancer balancer = { "ip_hash", false, start, choose };
+static const struct balancer balancer = { .name = "ip_hash", .start = start, .choose = choose };
 
 static bool parse(struct setting *s, void *field)
 {

@@ -94,7 +94,7 @@ static bool is_silent(struct link *l)
 
 static bool keeps(const struct idle_pool *pool, const struct keepalive_conf *conf, struct link *l)
 {
-    return pool && conf->connections && conf->timeout && !l->drain && l->requests < conf->requests &&
+    return pool && conf->connections && conf->timeout && !l->drain && !l->end && l->requests < conf->requests &&
            clock_ms() - l->start_ms < conf->time && is_silent(l);
 }
 

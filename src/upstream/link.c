@@ -11,11 +11,16 @@
 #include "base/os.h"
 #include "upstream/keepalive.h"
 
+static bool has_user(const struct link *l)
+{
+    return l->state == LINK_BUSY || (l->state == LINK_IDLE && l->owner);
+}
+
 static void link_on_event(struct watch *w)
 {
     struct link *l = (struct link *)(void *)w;
 
-    if (l->state == LINK_BUSY)
+    if (has_user(l))
         l->wake(l->owner);
     else if (l->state == LINK_IDLE && (w->ready & READY_READ))
         link_close(l);                         /* the end, or bytes that nobody asked for */
@@ -25,12 +30,11 @@ static void link_on_timeout(struct timer *t)
 {
     struct link *l = CONTAINER(t, struct link, connection.timer);
 
-    if (l->state == LINK_IDLE)
-        link_close(l);
-    else if (l->state == LINK_BUSY) {
+    if (has_user(l)) {
         l->timed_out = true;
         l->wake(l->owner);
-    }
+    } else if (l->state == LINK_IDLE)
+        link_close(l);
 }
 
 /* A busy one is its user's, whose own end is the end of it. */
@@ -39,7 +43,9 @@ static void link_drain(struct connection *c)
     struct link *l = (struct link *)c;
 
     l->drain = true;
-    if (l->state == LINK_IDLE)
+    if (l->state == LINK_IDLE && l->owner)
+        l->wake(l->owner);
+    else if (l->state == LINK_IDLE)
         link_close(l);
 }
 
@@ -57,7 +63,13 @@ static bool set_options(int fd, const struct link_options *o)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &o->rcvbuf, sizeof o->rcvbuf);
     if (o->sndbuf)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &o->sndbuf, sizeof o->sndbuf);
-    return !o->bind || bind(fd, &o->bind->any, o->bind->len) == 0;
+    if (!o->bind)
+        return true;
+    if (o->transparent && !os_set_transparent(fd, o->bind->any.sa_family))
+        return false;
+    if (address_port(o->bind) == 0)
+        os_choose_port_late(fd);
+    return bind(fd, &o->bind->any, o->bind->len) == 0;
 }
 
 static int open_socket(const struct address *to, const struct link_options *options)
@@ -99,10 +111,27 @@ struct link *link_open(const struct address *to, const struct link_options *opti
     return l;
 }
 
+void link_init_stream(struct link *l, const struct transport *transport, void (*end)(struct link *l),
+                      void (*wake)(void *owner), void *owner)
+{
+    watch_init(&l->connection.watch, -1, link_on_event);
+    timer_init(&l->connection.timer, link_on_timeout);
+    list_init(&l->connection.link);
+    list_init(&l->place);
+    l->connection.transport = transport;
+    l->start_ms = clock_ms();
+    l->end = end;
+    l->wake = wake;
+    l->owner = owner;
+}
+
 void link_close(struct link *l)
 {
-    if (l->state == LINK_IDLE)
+    if (l->state == LINK_IDLE && l->pool)
         keepalive_forget(l);
     l->state = LINK_CLOSED;
-    connection_close(&l->connection);
+    if (l->end)
+        l->end(l);
+    else
+        connection_close(&l->connection);
 }

@@ -1,7 +1,8 @@
 /*
  * link: a connection to a peer, from connect() to close, and the time between two uses when it lies
  * idle in a pool.  Who uses it is told that something has happened and looks at the watch's bits; the
- * bytes are its own affair.
+ * bytes are its own affair.  A stream of a connection that many users share is a link too, whose
+ * transport is the shared connection's.
  */
 #ifndef UPSTREAM_LINK_H
 #define UPSTREAM_LINK_H
@@ -11,6 +12,7 @@
 
 struct idle_pool;
 
+/* An idle link that has an owner is told of events as a busy one is: it may be closed, but for that. */
 enum link_state { LINK_BUSY, LINK_IDLE, LINK_CLOSED };
 
 struct link {
@@ -20,11 +22,13 @@ struct link {
     bool drain;                        /* the process ends: no further use */
     bool timed_out;                    /* the timer has struck; the user takes it back */
     bool connected;                    /* bytes have been sent */
+    bool refused;                      /* the peer says that it did nothing: it may be asked once more */
     uint32_t key;                      /* only for users of the same key; 0: for all */
     uint32_t requests;                 /* served so far */
     uint64_t start_ms;
     void (*wake)(void *owner);         /* of the user: an event, or the timer */
     void *owner;
+    void (*end)(struct link *l);       /* of a stream: what link_close() does; NULL: a socket's */
     struct list place;                 /* in the pool, while idle */
     struct idle_pool *pool;
     struct address address;
@@ -32,6 +36,7 @@ struct link {
 
 struct link_options {
     const struct address *bind;        /* NULL: as the system chooses */
+    bool transparent;                  /* that address need not be this machine's */
     bool keepalive;                    /* SO_KEEPALIVE */
     int rcvbuf, sndbuf;                /* bytes; 0: as the system has it */
 };
@@ -41,6 +46,10 @@ struct link_options {
 struct link *link_open(const struct address *to, const struct link_options *options,
                        void (*wake)(void *owner), void *owner);
 void link_close(struct link *l);
+/* A cleared link that has no descriptor: a stream, whose bytes `transport` moves and which `end` closes.
+ * The transport sets its ready bits. */
+void link_init_stream(struct link *l, const struct transport *transport, void (*end)(struct link *l),
+                      void (*wake)(void *owner), void *owner);
 
 /* More than 0: bytes; 0: the end; or enum io. */
 static inline ssize_t link_recv(struct link *l, void *space, size_t size)

@@ -5,9 +5,15 @@
 
 #include <netdb.h>
 
+#include "base/digest/hex.h"
+#include "base/digest/md5.h"
 #include "config/listen_words.h"
 #include "config/types.h"
 #include "upstream/balance.h"
+#include "upstream/discovery.h"
+#include "upstream/peers.h"
+#include "upstream/shared_peers.h"
+#include "upstream/state_file.h"
 
 struct upstreams {
     ARRAY(struct upstream *) list;
@@ -29,6 +35,24 @@ const struct upstreams *upstream_all(const struct setting *s)
 
 /* ---- peers ---- */
 
+/* What a client that is bound to the peer carries: the same in all workers, and after a reload. */
+static struct str sid_of(struct arena *a, struct str name)
+{
+    unsigned char digest[MD5_SIZE];
+    struct out o = out_growing(a, UPSTREAM_SID_MAX);
+
+    md5(name, digest);
+    hex_encode(&o, (struct str){ (const char *)digest, sizeof digest });
+    return out_str_of(&o);
+}
+
+void upstream_init_state(const struct upstream_peer *peer, struct upstream_peer_state *state)
+{
+    *state = (struct upstream_peer_state){ .effective = peer->weight };
+    state->bars = (peer->down ? PEER_DOWN : 0u) | (peer->drain ? PEER_DRAINING : 0u);
+    state->configured = state->bars;
+}
+
 static void add_peer(struct arena *a, struct upstream_peers *peers, const struct upstream_peer *model,
                      const struct address *address)
 {
@@ -39,7 +63,9 @@ static void add_peer(struct arena *a, struct upstream_peers *peers, const struct
     p->address = *address;
     address_put(&o, address);
     p->name = out_str_of(&o);
-    p->effective = (int)p->weight;
+    p->sid = p->sid.len ? p->sid : sid_of(a, p->name);
+    p->state = ARENA_NEW(a, struct upstream_peer_state);
+    upstream_init_state(p, p->state);
     peers->total_weight += p->weight;
     peers->tries += !p->down;
 }
@@ -73,19 +99,61 @@ static bool read_literal(struct str host, unsigned port, struct address *a)
                                           : address_parse_ip(host, port, a);
 }
 
-/* A host of words, a literal address or "unix:/path", becomes peers. */
-static void add_host(struct setting *s, unsigned word, struct upstream_peers *peers,
-                     const struct upstream_peer *model, struct str host, unsigned port)
+/* What a line `server` says, or an implied group. */
+struct server_words {
+    struct upstream_peer model;        /* what its peers have in common */
+    struct str host, service;
+    unsigned port;                     /* 0: none is written */
+    bool backup, resolve;
+};
+
+static void watch_name(struct setting *s, struct upstream *u, const struct server_words *w)
 {
+    struct arena *a = setting_arena(s);
+    struct discovery_line *line = ARENA_NEW(a, struct discovery_line);
+    struct upstream_peer *model = ARENA_NEW(a, struct upstream_peer);
+
+    *model = w->model;
+    *line = (struct discovery_line){
+        .group = u, .host = arena_str(a, w->host), .service = arena_str(a, w->service),
+        .port = w->port, .backup = w->backup, .once = !w->resolve, .model = model,
+        .number = w->model.line,
+    };
+    *ARRAY_PUSH(&u->watched, a) = line;
+    discovery_add(s, line);
+}
+
+/* A host of words, a literal address or "unix:/path", becomes peers; a name that has none yet is asked
+ * for while the group is in use. */
+static void add_host(struct setting *s, unsigned word, struct upstream *u, struct server_words *w)
+{
+    struct upstream_peers *peers = w->backup ? &u->backup : &u->primary;
     struct address a;
 
-    if (read_literal(host, port, &a))
-        add_peer(setting_arena(s), peers, model, &a);
-    else if (!add_name(s, peers, model, host, port))
-        setting_warn(s, word, "host not found in upstream \"%.*s\"", STR_ARG(host));
+    w->model.line = ++u->lines;
+    if (read_literal(w->host, w->port, &a)) {
+        add_peer(setting_arena(s), peers, &w->model, &a);
+        return;
+    }
+    if (!w->resolve && add_name(s, peers, &w->model, w->host, w->port))
+        return;
+    if (!w->resolve)
+        setting_warn(s, word, "host not found in upstream \"%.*s\", requests for it get 502 until it is",
+                     STR_ARG(w->host));
+    watch_name(s, u, w);
 }
 
 /* ---- groups ---- */
+
+static void end_group(void *data)
+{
+    struct upstream *u = data;
+
+    upstream_lock(u);
+    peers_fini(&u->primary);
+    peers_fini(&u->backup);
+    upstream_unlock(u);
+}
 
 static struct upstream *new_group(struct setting *s, struct str name, unsigned port)
 {
@@ -100,6 +168,7 @@ static struct upstream *new_group(struct setting *s, struct str name, unsigned p
                              port ? arena_printf(&s->config->scratch, "%.*s:%u", STR_ARG(name), port)
                                   : name);
     *ARRAY_PUSH(&all_of(s)->list, a) = u;
+    generation_cleanup(s->config->generation, end_group, u);
     return u;
 }
 
@@ -133,7 +202,6 @@ static bool block_comes(const struct setting *s, struct str name)
 struct upstream *upstream_use(struct setting *s, unsigned word, struct str host, unsigned port,
                               unsigned default_port)
 {
-    struct upstream_peer model = { .weight = 1, .max_fails = 1, .fail_timeout = 10 };
     struct upstream *u = upstream_find(all_of(s), host, port, default_port);
 
     if (u)
@@ -148,23 +216,41 @@ struct upstream *upstream_use(struct setting *s, unsigned word, struct str host,
         return NULL;
     }
     u = new_group(s, host, port ? port : default_port);
-    model.server = u->name;
-    add_host(s, word, &u->primary, &model, u->name, u->port);
+    add_host(s, word, u, &(struct server_words){
+        .model = { .weight = 1, .max_fails = 1, .fail_timeout = 10, .server = u->name },
+        .host = u->name, .port = u->port });
+    return u;
+}
+
+void upstream_add_address(struct arena *arena, struct upstream *u, const struct address *address)
+{
+    struct upstream_peer model = {
+        .weight = 1, .max_fails = 1, .fail_timeout = 10, .server = u->name,
+    };
+
+    add_peer(arena, &u->primary, &model, address);
+}
+
+struct upstream *upstream_by_name(struct arena *arena, struct str host, unsigned port)
+{
+    struct upstream *u = ARENA_NEW(arena, struct upstream);
+
+    u->name = host;
+    u->port = port;
+    u->balancer = &balancer_round_robin;
+    u->by_name = true;
     return u;
 }
 
 struct upstream *upstream_literal(struct arena *arena, struct str host, unsigned port)
 {
-    struct upstream_peer model = { .weight = 1, .max_fails = 1, .fail_timeout = 10, .server = host };
     struct address a;
 
     if (!read_literal(host, port, &a))
         return NULL;
-    struct upstream *u = ARENA_NEW(arena, struct upstream);
-    u->name = host;
-    u->port = port;
-    u->balancer = &balancer_round_robin;
-    add_peer(arena, &u->primary, &model, &a);
+    struct upstream *u = upstream_by_name(arena, host, port);
+    u->by_name = false;
+    upstream_add_address(arena, u, &a);
     return u;
 }
 
@@ -200,10 +286,9 @@ static bool open_upstream(struct setting *s)
     u->is_block = true;
     u->place = setting_place(s);
     config_block(s, IN_UPSTREAM, u);
-    if (u->primary.list.count == 0 && u->backup.list.count == 0 &&
-        !tree_find(s->node->children, STR("server")))
+    if (!tree_find(s->node->children, STR("server")) && !tree_find(s->node->children, STR("state")))
         return setting_error(s, 0, "no servers are inside upstream");
-    return true;
+    return shared_peers_check(s, u);
 }
 
 /* "name=" at the start of a word: gives what follows. */
@@ -215,8 +300,9 @@ static bool is_option(struct str word, const char *name, struct str *value)
     return str_starts(word, prefix);
 }
 
-static bool server_option(struct setting *s, unsigned i, struct upstream_peer *model, bool *backup)
+static bool server_option(struct setting *s, unsigned i, struct server_words *w)
 {
+    struct upstream_peer *model = &w->model;
     struct str word = setting_arg(s, i), value;
     bool good = true;
 
@@ -228,8 +314,21 @@ static bool server_option(struct setting *s, unsigned i, struct upstream_peer *m
         good = str_to_uint(value, INT32_MAX, &model->max_fails);
     else if (is_option(word, "fail_timeout=", &value))
         good = parse_seconds(value, &model->fail_timeout);
+    else if (is_option(word, "slow_start=", &value))
+        good = parse_time(value, &model->slow_start);
+    else if (is_option(word, "route=", &value)) {
+        good = value.len > 0 && value.len <= UPSTREAM_SID_MAX;
+        model->routed = true;
+        model->sid = arena_str(setting_arena(s), value);
+    } else if (is_option(word, "service=", &value)) {
+        good = value.len > 0;
+        w->service = value;
+    } else if (str_eq(word, STR("resolve")))
+        w->resolve = true;
     else if (str_eq(word, STR("backup")))
-        *backup = true;
+        w->backup = true;
+    else if (str_eq(word, STR("drain")))
+        model->drain = true;
     else if (str_eq(word, STR("down")))
         model->down = true;
     else
@@ -249,27 +348,49 @@ static bool split_port(struct str text, struct str *host, unsigned *port)
     return host->len > 0 && str_to_uint(str_from(text, (size_t)colon + 1), 65535, port) && *port > 0;
 }
 
-static bool parse_server(struct setting *s, void *field)
+static bool check_server(struct setting *s, const struct balancer *b, const struct server_words *w)
+{
+    if (w->backup && !b->backup)
+        return setting_error(s, 0, "balancing method does not support parameter \"backup\"");
+    if (w->model.slow_start && !b->slow_start)
+        return setting_error(s, 0, "balancing method does not support parameter \"slow_start\"");
+    if (w->service.len && !w->resolve)
+        return setting_error(s, 1, "service upstream \"%.*s\" requires \"resolve\" parameter",
+                             STR_ARG(setting_arg(s, 1)));
+    if (w->service.len && w->port)
+        return setting_error(s, 1, "service upstream \"%.*s\" may not have port",
+                             STR_ARG(setting_arg(s, 1)));
+    return true;
+}
+
+bool upstream_parse_server(struct setting *s)
 {
     struct upstream *u = s->block->object;
-    struct upstream_peer model = { .weight = 1, .max_fails = 1, .fail_timeout = 10 };
-    bool backup = false;
-    unsigned port = 80;
-    struct str host;
+    struct server_words w = { .model = { .weight = 1, .max_fails = 1, .fail_timeout = 10 } };
 
-    (void)field;
     for (unsigned i = 2; i < s->node->count; i++) {
-        if (!server_option(s, i, &model, &backup))
+        if (!server_option(s, i, &w))
             return false;
     }
-    if (!split_port(setting_arg(s, 1), &host, &port))
+    if (!split_port(setting_arg(s, 1), &w.host, &w.port))
         return setting_error(s, 1, "invalid address in upstream \"%.*s\"",
                              STR_ARG(setting_arg(s, 1)));
-    if (backup && !u->balancer->backup)
-        return setting_error(s, 0, "balancing method does not support parameter \"backup\"");
-    model.server = arena_str(setting_arena(s), setting_arg(s, 1));
-    add_host(s, 1, backup ? &u->backup : &u->primary, &model, host, port);
+    if (!check_server(s, u->balancer, &w))
+        return false;
+    w.port = w.port ? w.port : 80;
+    w.model.server = arena_str(setting_arena(s), setting_arg(s, 1));
+    add_host(s, 1, u, &w);
     return true;
+}
+
+static bool parse_server(struct setting *s, void *field)
+{
+    const struct upstream *u = s->block->object;
+
+    (void)field;
+    if (u->state_path.len)
+        return setting_error(s, 0, "\"server\" may not stand beside \"state\"");
+    return upstream_parse_server(s);
 }
 
 static const struct type type_server = {
@@ -288,8 +409,14 @@ static const struct directive rows[] = {
       .flags = REPEATS, .help = "A group of servers that requests are passed to by its name." },
     { "server", IN_UPSTREAM, ARGS_RANGE(1, ARGS_ANY), &type_server, .flags = REPEATS,
       .syntax = "address [weight=number] [max_conns=number] [max_fails=number] "
-                "[fail_timeout=time] [backup] [down]",
-      .help = "A server of the group: an address, a name with all its addresses, or unix:path." },
+                "[fail_timeout=time] [slow_start=time] [route=string] [backup] [down] [drain] "
+                "[resolve] [service=name]",
+      .help = "A server of the group: an address, a name with all its addresses, or unix:path. With "
+              "resolve the name is asked for again when its time is over; service= takes ports and "
+              "weights from its SRV records." },
+    { "state", IN_UPSTREAM, ARGS(1), &type_state_file,
+      .help = "A file of the group's servers, in the place of lines server: what is changed of them while "
+              "the daemon runs is written there." },
     { 0 },
 };
 
