@@ -5,9 +5,14 @@
 #include "http/proxy/buffering.h"
 
 #include <errno.h>
+#include <unistd.h>
 
+#include "http/proxy/exchange_log.h"
+#include "http/proxy/upload.h"
 #include "http/proxy/window.h"
 #include "http/temp_file.h"
+
+enum { PAUSE_MS = 100 };               /* of proxy_limit_rate, at least: not a call for every few bytes */
 
 void buffering_fini(struct exchange *x)
 {
@@ -20,7 +25,7 @@ void buffering_fini(struct exchange *x)
 
 static bool broken(struct exchange *x, int level, int error, const char *why)
 {
-    request_log(x->request, (enum log_level)level, error, "%s while reading upstream", why);
+    exchange_log(x, (enum log_level)level, error, "%s", why);
     x->broken = true;
     exchange_release(x, false);
     return false;
@@ -29,6 +34,8 @@ static bool broken(struct exchange *x, int level, int error, const char *why)
 /* The body is all here: the peer is free for others. */
 static void completed(struct exchange *x)
 {
+    if (x->conf->pass_trailers)
+        exchange_pass_trailers(x);
     exchange_release(x, x->head.keepalive && x->request_sent && x->in.at == x->in.end);
 }
 
@@ -56,16 +63,36 @@ static bool make_room(struct exchange *x, bool fresh)
     return in->end < in->limit;
 }
 
+/* Bytes that may be read now: what proxy_limit_rate has earned grows with the time, from a second's worth
+ * at the start.  0: there is a pause. */
+static size_t allowance(struct exchange *x)
+{
+    struct exchange_rate *rate = &x->rate;
+    uint64_t ms = clock_ms() - rate->start_ms + 1000;
+    uint64_t earned = rate->bytes / 1000 * ms + rate->bytes % 1000 * ms / 1000;
+
+    if (rate->bytes == 0)
+        return SIZE_MAX;
+    if (rate->taken < earned)
+        return (size_t)(earned - rate->taken);
+    rate->pause = true;
+    timer_set(&x->link->connection.timer, (rate->taken - earned) * 1000 / rate->bytes + PAUSE_MS);
+    return 0;
+}
+
 /* Reads once: false when nothing more can be read now, or at all. */
 static bool read_more(struct exchange *x)
 {
     struct exchange_buffer *in = &x->in;
-    ssize_t n = link_recv(x->link, in->end, (size_t)(in->limit - in->end));
+    size_t room = (size_t)(in->limit - in->end), most = allowance(x), used;
     struct str none = { NULL, 0 };
-    size_t used;
 
+    if (most == 0)
+        return false;
+    ssize_t n = link_recv(x->link, in->end, room < most ? room : most);
     if (n > 0) {
         in->end += n;
+        x->rate.taken += (uint64_t)n;
         exchange_attempt(x)->received += (uint64_t)n;
         return true;
     }
@@ -104,6 +131,26 @@ static struct str take_run(struct exchange *x, size_t most)
     return data;
 }
 
+/* ---- to the peer ---- */
+
+/* What the peer has not had of the request yet goes on meanwhile.  false: it can't. */
+static bool send_rest(struct exchange *x)
+{
+    if (!x->link || x->request_sent || x->deaf)
+        return true;
+    switch (upload_run(x)) {
+    case UPLOAD_DONE:
+    case UPLOAD_WAITS:
+        break;
+    case UPLOAD_FAILED:
+        x->deaf = true;
+        break;
+    case UPLOAD_REFUSED:
+        return broken(x, LOG_LEVEL_INFO, 0, "the client's body broke off");
+    }
+    return true;
+}
+
 /* ---- to the client ---- */
 
 static void give_file(struct exchange *x, struct batch *out, size_t budget)
@@ -113,6 +160,14 @@ static void give_file(struct exchange *x, struct batch *out, size_t budget)
 
     batch_file(out, x->file, x->file_at, n);
     x->file_at += (off_t)n;
+}
+
+/* All of it has been given.  What sendfile() took may still be on its way: its pages must not be written
+ * again, so the file lets go of them first. */
+static void empty_file(struct exchange *x)
+{
+    if (x->file_end && ftruncate(x->file, 0) == 0)
+        x->file_at = x->file_end = 0;
 }
 
 static void give_window(struct exchange *x, struct batch *out, size_t budget)
@@ -142,12 +197,14 @@ static enum pull pull(struct source *s, struct batch *out, size_t budget)
 
     x->wanted = false;
     x->held = NULL;
+    if (!send_rest(x))
+        return PULL_ERROR;
     for (;;) {
         if (x->file_at < x->file_end) {
             give_file(x, out, budget);
             return given(x);
         }
-        x->file_at = x->file_end = 0;
+        empty_file(x);
         give_window(x, out, budget);
         if (x->broken)
             return PULL_ERROR;
@@ -176,7 +233,7 @@ static bool spool(struct exchange *x)
         if ((uint64_t)x->file_end + conf->temp_write > conf->max_temp_file_size)
             return false;
         if (x->file < 0) {
-            request_log(x->request, LOG_LEVEL_WARN, 0,
+            exchange_log(x, LOG_LEVEL_WARN, 0,
                         "an upstream response is buffered to a temporary file");
             x->file = temp_file_open(x->request, &conf->temp_path, false, &path);
             if (x->file < 0)
@@ -210,12 +267,14 @@ static void read_ahead(struct exchange *x)
 
 void buffering_ready(struct exchange *x)
 {
-    if (x->link->timed_out) {
-        broken(x, LOG_LEVEL_ERROR, ETIMEDOUT, "upstream timed out");
-        request_wake(x->request);
-        return;
+    if (x->rate.pause) {
+        if (!x->link->timed_out)
+            return;                            /* whatever has come may wait */
+        x->rate.pause = x->link->timed_out = false;
     }
-    if (x->wanted || !x->buffering) {
+    if (x->link->timed_out)
+        broken(x, LOG_LEVEL_ERROR, ETIMEDOUT, "upstream timed out");
+    if (!x->link || !send_rest(x) || x->wanted || !x->buffering) {
         request_wake(x->request);
         return;
     }
@@ -236,9 +295,14 @@ static const struct source_ops ops = { .name = "upstream", .pull = pull, .close 
 
 void buffering_begin(struct exchange *x)
 {
+    size_t rate;
+
     x->source = (struct source){ &ops, x->request };
     x->state = EXCHANGE_BODY;
     x->wanted = true;
+    if (!template_is_empty(&x->conf->limit_rate) &&
+        parse_size(template_value(&x->conf->limit_rate, request_script(x->request)), &rate))
+        x->rate = (struct exchange_rate){ rate, (uint64_t)(x->in.end - x->in.at), clock_ms(), false };
     if (x->complete)
         completed(x);
 }

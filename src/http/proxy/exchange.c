@@ -5,15 +5,22 @@
 #include "http/proxy/exchange.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "http/body.h"
 #include "http/buffer.h"
 #include "http/proxy/buffering.h"
 #include "http/proxy/exchange_head.h"
+#include "http/proxy/exchange_log.h"
+#include "http/proxy/exchange_resolve.h"
 #include "http/proxy/tunnel.h"
+#include "http/proxy/upload.h"
 #include "http/response.h"
 
-enum { REQUEST_SPACE = 65536 };        /* the largest head of a request to a peer */
+enum {
+    REQUEST_SPACE = 65536,             /* the largest head of a request to a peer */
+    INTERIMS_MOST = 100,               /* responses before the one that counts */
+};
 
 static char request_space[REQUEST_SPACE];
 
@@ -57,10 +64,18 @@ struct exchange *exchange_begin(struct request *r, const struct exchange_wire *w
         exchange_release(r->exchange, false);
     r->exchange = x;
     request_cleanup(r, clean_up, x);
-    balance_start(&x->pick, u, request_script(r), &r->arena);
-    if (conf->next_tries && x->pick.tries > conf->next_tries)
-        x->pick.tries = conf->next_tries;
+    x->pick.group = u;
+    exchange_choose(x);
     return x;
+}
+
+void exchange_choose(struct exchange *x)
+{
+    struct request *r = x->request;
+
+    balance_start(&x->pick, x->pick.group, request_script(r), &r->arena);
+    if (x->conf->next_tries && x->pick.tries > x->conf->next_tries)
+        x->pick.tries = x->conf->next_tries;
 }
 
 void exchange_release(struct exchange *x, bool reuse)
@@ -72,27 +87,29 @@ void exchange_release(struct exchange *x, bool reuse)
         a->response_ms = (int64_t)(clock_ms() - a->start_ms);
     }
     x->link = NULL;
+    if (x->streaming && !x->request->body->complete)
+        x->request->flags.discard_body = true;
+    exchange_resolve_end(x);
     if (l && reuse)
         keepalive_give(x->pick.group->pool, &x->pick.group->keepalive, l);
     else if (l)
         link_close(l);
     if (x->pick.peer)
-        balance_done(&x->pick, BALANCE_OK);
+        balance_done(&x->pick, x->complete ? BALANCE_OK : BALANCE_LEFT);
+    else
+        balance_leave(&x->pick);
     if (x->state < EXCHANGE_BODY)
         x->state = EXCHANGE_ENDED;
 }
 
 bool exchange_client_gone(const struct exchange *x)
 {
-    const struct client *c = x->request->client;
-
-    return !x->conf->ignore_client_abort &&
-           (c->connection.watch.ready & (READY_EOF | READY_ERROR));
+    return !x->conf->ignore_client_abort && request_gone(x->request);
 }
 
 static int client_gone(struct exchange *x)
 {
-    request_log(x->request, LOG_LEVEL_INFO, 0,
+    exchange_log(x, LOG_LEVEL_INFO, 0,
                 "client prematurely closed connection, so upstream connection is closed too");
     exchange_release(x, false);
     return STATUS_CLIENT_CLOSED;
@@ -108,6 +125,7 @@ static const struct {
     { NEXT_502, STATUS_BAD_GATEWAY },         { NEXT_503, STATUS_SERVICE_UNAVAILABLE },
     { NEXT_504, STATUS_GATEWAY_TIMEOUT },     { NEXT_403, STATUS_FORBIDDEN },
     { NEXT_404, STATUS_NOT_FOUND },           { NEXT_429, STATUS_TOO_MANY_REQUESTS },
+    { NEXT_DENIED, STATUS_FORBIDDEN },
 };
 
 static unsigned status_of_kind(unsigned kind)
@@ -128,10 +146,12 @@ unsigned exchange_kind_of_status(unsigned status)
     return 0;
 }
 
-/* Asking twice may do twice what was asked: RFC 9110 section 9.2.2. */
+/* Asking twice may do twice what was asked: RFC 9110 section 9.2.2.  Of methods that are not known here
+ * nobody can say. */
 static bool is_idempotent(const struct request *r)
 {
-    return r->method != METHOD_POST && r->method != METHOD_LOCK && r->method != METHOD_PATCH;
+    return r->method != METHOD_POST && r->method != METHOD_LOCK && r->method != METHOD_PATCH &&
+           r->method != METHOD_OTHER;
 }
 
 static bool may_try(const struct exchange *x, unsigned kind, unsigned tries_left)
@@ -140,7 +160,7 @@ static bool may_try(const struct exchange *x, unsigned kind, unsigned tries_left
 
     if (x->head_sent && !is_idempotent(x->request))
         kind |= NEXT_NON_IDEMPOTENT;
-    return tries_left > 0 && (conf->next_upstream & kind) == kind &&
+    return tries_left > 0 && !upload_is_final(x) && (conf->next_upstream & kind) == kind &&
            !(conf->next_timeout && clock_ms() - x->start_ms >= conf->next_timeout);
 }
 
@@ -151,7 +171,7 @@ bool exchange_may_try_again(const struct exchange *x, unsigned kind)
 
 static void end_attempt(struct exchange *x, unsigned kind)
 {
-    enum balance_result result = kind & (NEXT_403 | NEXT_404) ? BALANCE_REFUSED : BALANCE_FAILED;
+    enum balance_result result = kind & (NEXT_403 | NEXT_404 | NEXT_DENIED) ? BALANCE_REFUSED : BALANCE_FAILED;
     struct attempt *a = exchange_attempt(x);
 
     a->response_ms = (int64_t)(clock_ms() - a->start_ms);
@@ -161,7 +181,7 @@ static void end_attempt(struct exchange *x, unsigned kind)
         link_close(x->link);
     x->link = NULL;
     if (x->pick.peer && balance_done(&x->pick, result))
-        request_log(x->request, LOG_LEVEL_WARN, 0,
+        exchange_log(x, LOG_LEVEL_WARN, 0,
                     "upstream server temporarily disabled: %.*s", STR_ARG(a->peer));
 }
 
@@ -170,6 +190,7 @@ int exchange_next(struct exchange *x, unsigned kind)
 {
     /* A connection that lay idle may have been closed by a peer that is in good health. */
     bool stale = x->link && x->link->reused && kind == NEXT_ERROR && x->in.at == x->in.end;
+    bool refused = stale && x->link->refused;
 
     if (stale) {
         struct attempt *a = exchange_attempt(x);
@@ -177,7 +198,7 @@ int exchange_next(struct exchange *x, unsigned kind)
         a->status = STATUS_BAD_GATEWAY;
         link_close(x->link);
         x->link = NULL;
-        if (!x->head_sent || is_idempotent(x->request) ||
+        if (!x->head_sent || refused || is_idempotent(x->request) ||
             (x->conf->next_upstream & NEXT_NON_IDEMPOTENT)) {
             x->state = EXCHANGE_CONNECT;       /* once more to the same, over a fresh one */
             return STEP_NEXT;
@@ -203,41 +224,73 @@ static int no_peer(struct exchange *x)
 
     *a = (struct attempt){ .peer = u->name, .status = STATUS_BAD_GATEWAY, .start_ms = clock_ms(),
                            .connect_ms = -1, .header_ms = -1, .response_ms = 0,
-                           .first = !x->attempted };
-    request_log(x->request, LOG_LEVEL_ERROR, 0, "no live upstreams while connecting to upstream");
+                           .queue_ms = balance_waited_ms(&x->pick), .first = !x->attempted };
+    exchange_log(x, LOG_LEVEL_ERROR, 0, "no live upstreams");
     x->state = EXCHANGE_ENDED;
     return STATUS_BAD_GATEWAY;
+}
+
+/* A peer that DNS told of may go before the request is logged. */
+static struct str peer_name(const struct exchange *x)
+{
+    const struct upstream_peer *peer = x->pick.peer;
+
+    return peer->found ? arena_str(&x->request->arena, peer->name) : peer->name;
 }
 
 static void note_attempt(struct exchange *x)
 {
     struct attempt *a = ARRAY_PUSH(&x->attempts->list, &x->request->arena);
 
-    *a = (struct attempt){ .peer = x->pick.peer->name, .start_ms = clock_ms(), .first = !x->attempted,
-                           .connect_ms = -1, .header_ms = -1, .response_ms = -1 };
+    *a = (struct attempt){ .peer = peer_name(x), .server = x->pick.peer->server, .start_ms = clock_ms(), .first = !x->attempted,
+                           .connect_ms = -1, .header_ms = -1, .response_ms = -1,
+                           .queue_ms = balance_waited_ms(&x->pick) };
     x->attempted = true;
+}
+
+/* proxy_bind's address. */
+static const struct address *bind_address(struct exchange *x)
+{
+    struct address local;
+
+    if (x->local_known && !x->conf->bind_dynamic)
+        return x->local;
+    x->local_known = true;
+    x->local = NULL;
+    if (exchange_bind_address(x, &local))
+        x->local = memcpy(arena_alloc(&x->request->arena, sizeof local), &local, sizeof local);
+    return x->local;
+}
+
+/* Whose connections these are: a place's, and of it those that come from one address. */
+static uint32_t link_key(const struct exchange *x)
+{
+    if (!x->local || template_is_text(&x->conf->bind.address))
+        return x->key;
+    return (x->key ^ str_hash((struct str){ (const char *)&x->local->any, x->local->len })) | 1;
 }
 
 static struct link *open_link(struct exchange *x, bool fresh)
 {
     const struct exchange_conf *conf = x->conf;
     const struct upstream *u = x->pick.group;
-    struct address local;
     struct link_options options = {
         .keepalive = conf->socket_keepalive, .rcvbuf = (int)conf->socket_rcvbuf,
-        .sndbuf = (int)conf->socket_sndbuf,
+        .sndbuf = (int)conf->socket_sndbuf, .bind = bind_address(x),
+        .transparent = conf->bind.transparent,
     };
+    uint32_t key = link_key(x);
 
+    if (x->wire->open)
+        return x->wire->open(x, &options, fresh, wake);
     if (!fresh && u->pool && u->keepalive.connections) {
-        struct link *l = keepalive_take(u->pool, &x->pick.peer->address, x->key, wake, x);
+        struct link *l = keepalive_take(u->pool, &x->pick.peer->address, key, wake, x);
         if (l)
             return l;
     }
-    if (exchange_bind_address(x, &local))
-        options.bind = &local;
     struct link *l = link_open(&x->pick.peer->address, &options, wake, x);
     if (l)
-        l->key = x->key;
+        l->key = key;
     return l;
 }
 
@@ -245,30 +298,51 @@ static struct link *open_link(struct exchange *x, bool fresh)
 static void clear_response(struct exchange *x)
 {
     x->head = (struct exchange_head){ .length = -1 };
+    x->trailers = (struct headers){ 0 };
+    x->interims = 0;
     x->in = (struct exchange_buffer){ 0 };
     x->complete = false;
-    x->head_sent = x->request_sent = false;
+    x->head_sent = x->request_sent = x->deaf = false;
     x->unsent = (struct str){ NULL, 0 };
 }
 
-static int exchange_connect(struct exchange *x)
+static int connect_peer(struct exchange *x, bool fresh)
 {
-    bool again = x->pick.peer != NULL;         /* an idle connection was no good */
-
-    clear_response(x);
-    if (!again && !balance_next(&x->pick))
-        return no_peer(x);
     note_attempt(x);
-    x->link = open_link(x, again);
+    if (!conditions_all(&x->conf->allow, request_script(x->request))) {
+        exchange_log(x, LOG_LEVEL_ERROR, 0, "access to upstream denied");
+        return exchange_next(x, NEXT_DENIED);
+    }
+    x->link = open_link(x, fresh || !x->wire->put_head);
     if (!x->link) {
-        request_log(x->request, LOG_LEVEL_ERROR, errno, "connect() to %.*s failed",
-                    STR_ARG(x->pick.peer->name));
+        exchange_log(x, LOG_LEVEL_ERROR, errno, "connect() failed");
         return exchange_next(x, NEXT_ERROR);
     }
     timer_set(&x->link->connection.timer, x->link->reused ? x->conf->send_timeout
                                                           : x->conf->connect_timeout);
     x->state = EXCHANGE_SEND;
     return STEP_NEXT;
+}
+
+static int exchange_connect(struct exchange *x)
+{
+    clear_response(x);
+    if (x->pick.peer)                          /* an idle connection was no good */
+        return connect_peer(x, true);
+    if (balance_next(&x->pick))
+        return connect_peer(x, false);
+    if (!balance_wait(&x->pick, wake, x))
+        return no_peer(x);
+    x->state = EXCHANGE_QUEUE;
+    return STEP_WAIT;
+}
+
+/* Its turn has come, or the time is over. */
+static int exchange_queue(struct exchange *x)
+{
+    if (balance_waits(&x->pick))
+        return STEP_WAIT;
+    return x->pick.peer ? connect_peer(x, false) : no_peer(x);
 }
 
 /* ---- send ---- */
@@ -280,54 +354,13 @@ static bool make_request(struct exchange *x)
     if (!x->wire->put_head(x, &o))
         return false;
     if (o.overflow) {
-        request_log(x->request, LOG_LEVEL_ERROR, 0, "the request to the upstream is larger than %d bytes",
+        exchange_log(x, LOG_LEVEL_ERROR, 0, "the request to the upstream is larger than %d bytes",
                     REQUEST_SPACE);
         return false;
     }
+    upload_head_made(x, &o);
     x->unsent = out_str_of(&o);
     return true;
-}
-
-static ssize_t send_text(struct exchange *x)
-{
-    struct connection *c = &x->link->connection;
-    struct iovec iov[2] = {
-        { (void *)(uintptr_t)x->unsent.data, x->unsent.len },
-        { (void *)(uintptr_t)x->body_text.data, x->body_text.len },
-    };
-    unsigned skip = x->unsent.len == 0;
-
-    ssize_t n = c->transport->sendv(c, iov + skip, 2 - (int)skip - (x->body_text.len == 0),
-                                    x->body_left > 0);
-    if (n <= 0)
-        return n;
-    size_t head = (size_t)n < x->unsent.len ? (size_t)n : x->unsent.len;
-    x->unsent = str_from(x->unsent, head);
-    x->body_text = str_from(x->body_text, (size_t)n - head);
-    return n;
-}
-
-static ssize_t send_some(struct exchange *x)
-{
-    struct connection *c = &x->link->connection;
-
-    if (!(c->watch.ready & READY_WRITE))
-        return IO_AGAIN;
-    if (x->unsent.len || x->body_text.len)
-        return send_text(x);
-    ssize_t n = c->transport->sendfile(c, x->body_file, &x->body_offset, (size_t)x->body_left);
-    if (n > 0)
-        x->body_left -= (uint64_t)n;
-    if (n == 0) {
-        errno = EIO;
-        return IO_ERROR;
-    }
-    return n;
-}
-
-static bool all_sent(const struct exchange *x)
-{
-    return x->unsent.len == 0 && x->body_text.len == 0 && x->body_left == 0;
 }
 
 /* The head lies in a space that all requests use: what is left of it moves to the arena. */
@@ -342,73 +375,72 @@ static int send_failed(struct exchange *x)
 {
     struct link *l = x->link;
 
-    request_log(x->request, LOG_LEVEL_ERROR, errno, l->connected || l->reused
-                ? "sending a request to upstream %.*s failed" : "connect() to %.*s failed",
-                STR_ARG(x->pick.peer->name));
+    exchange_log(x, LOG_LEVEL_ERROR, errno, l->connected || l->reused ? "send() failed" : "connect() failed");
     return exchange_next(x, NEXT_ERROR);
 }
 
-static void note_connected(struct exchange *x)
+/* There is a connection, and nothing to be sent. */
+static int begin_tunnel(struct exchange *x)
 {
-    struct attempt *a = exchange_attempt(x);
+    const struct watch *w = &x->link->connection.watch;
+    socklen_t size = sizeof errno;
+    int error = 0;
 
-    x->link->connected = true;
-    x->head_sent = true;
-    if (a->connect_ms < 0)
-        a->connect_ms = x->link->reused ? 0 : (int64_t)(clock_ms() - a->start_ms);
+    if (!(w->ready & READY_WRITE))
+        return STEP_WAIT;
+    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error) {
+        errno = error ? error : errno;
+        return send_failed(x);
+    }
+    upload_note_sent(x, 0);
+    x->head.status = STATUS_OK;
+    x->head.upgrade = true;
+    return exchange_respond(x);
 }
 
-/* The body as it will be sent, from its start. */
-static void take_body(struct exchange *x)
+static int timed_out(struct exchange *x)
 {
-    const struct body *b = x->conf->pass_request_body ? x->request->body : NULL;
+    exchange_log(x, LOG_LEVEL_ERROR, ETIMEDOUT, "upstream timed out");
+    return exchange_next(x, NEXT_TIMEOUT);
+}
 
-    x->body_left = 0;
-    x->body_offset = 0;
-    x->body_text = b && b->file < 0 ? b->memory : (struct str){ NULL, 0 };
-    if (b && b->file >= 0) {
-        x->body_file = b->file;
-        x->body_left = b->length;
+/* More of the request.  STEP_NEXT: a look may be taken at what the peer says. */
+static int send_on(struct exchange *x)
+{
+    switch (upload_run(x)) {
+    case UPLOAD_DONE:
+        timer_set(&x->link->connection.timer, x->conf->read_timeout);
+        return STEP_NEXT;
+    case UPLOAD_WAITS:
+        keep_head(x);
+        return x->head_sent ? STEP_NEXT : STEP_WAIT;
+    case UPLOAD_FAILED:
+        x->deaf = x->head_sent && (x->link->connection.watch.ready & READY_READ);
+        return x->deaf ? STEP_NEXT : send_failed(x);       /* it may have answered before it closed */
+    case UPLOAD_REFUSED:
+        break;
     }
+    exchange_release(x, false);
+    return x->refused;
 }
 
 static int exchange_send(struct exchange *x)
 {
-    struct link *l = x->link;
-
-    if (l->timed_out) {
-        request_log(x->request, LOG_LEVEL_ERROR, ETIMEDOUT, "upstream timed out while %s upstream",
-                    l->connected ? "sending request to" : "connecting to");
-        return exchange_next(x, NEXT_TIMEOUT);
-    }
-    if (!x->head_sent && !x->unsent.len) {
-        take_body(x);
+    if (x->link->timed_out)
+        return timed_out(x);
+    if (!x->wire->put_head)
+        return begin_tunnel(x);
+    if (!x->unsent.len) {
+        upload_start(x);
         if (!make_request(x)) {
             exchange_release(x, false);
             return STATUS_INTERNAL_SERVER_ERROR;
         }
     }
-    while (!all_sent(x)) {
-        ssize_t n = send_some(x);
-        if (n == IO_AGAIN) {
-            keep_head(x);
-            if (x->head_sent && (l->connection.watch.ready & READY_READ))
-                break;                         /* it answers before it has heard all */
-            return STEP_WAIT;
-        }
-        if (n < 0) {
-            if (x->head_sent && (l->connection.watch.ready & READY_READ))
-                break;
-            return send_failed(x);
-        }
-        note_connected(x);
-        exchange_attempt(x)->sent += (uint64_t)n;
-        timer_set(&l->connection.timer, x->conf->send_timeout);
-    }
-    x->request_sent = all_sent(x);
-    x->state = EXCHANGE_HEAD;
-    timer_set(&l->connection.timer, x->conf->read_timeout);
-    return STEP_NEXT;
+    int result = send_on(x);
+    if (result == STEP_NEXT && x->link)
+        x->state = EXCHANGE_HEAD;
+    return result;
 }
 
 /* ---- the response's head ---- */
@@ -451,27 +483,53 @@ static bool make_head_room(struct exchange *x)
 static int head_ended(struct exchange *x, ssize_t n)
 {
     if (n == 0)
-        request_log(x->request, x->link->reused && x->in.at == x->in.end ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-                    0, "upstream prematurely closed connection while reading response header from upstream");
+        exchange_log(x, x->link->reused && x->in.at == x->in.end ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+                    0, "upstream prematurely closed connection");
     else
-        request_log(x->request, LOG_LEVEL_ERROR, errno,
-                    "reading response header from upstream failed");
+        exchange_log(x, LOG_LEVEL_ERROR, errno, "recv() failed");
     return exchange_next(x, NEXT_ERROR);
+}
+
+/* How large the head is, as far as it has come: 0 where its end is not there. */
+static size_t measure_head(struct exchange *x)
+{
+    size_t used = (size_t)(x->in.end - x->head_buffer->data), tail = used < 3 ? used : 3;
+    struct str all = { request_space, tail };
+
+    memcpy(request_space, x->in.end - tail, tail);
+    ssize_t n = link_recv(x->link, request_space + tail, REQUEST_SPACE - tail);
+    if (n > 0)
+        all.len += (size_t)n;
+    ptrdiff_t end = str_find(all, STR("\r\n\r\n"));
+    return end < 0 ? 0 : used - tail + (size_t)end + 4;
+}
+
+static void log_large_head(struct exchange *x)
+{
+    size_t size = x->head_buffer ? measure_head(x) : 0, most = x->conf->buffer_size;
+
+    if (size)
+        exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream sent too big header: a buffer of %zu bytes would "
+                     "hold it, %s_buffer_size is %zu", size, x->wire->directives, most);
+    else
+        exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream sent too big header: more than the %zu bytes of "
+                     "%s_buffer_size", most, x->wire->directives);
 }
 
 static int exchange_head(struct exchange *x)
 {
     struct link *l = x->link;
 
-    if (l->timed_out) {
-        request_log(x->request, LOG_LEVEL_ERROR, ETIMEDOUT,
-                    "upstream timed out while reading response header from upstream");
-        return exchange_next(x, NEXT_TIMEOUT);
+    if (l->timed_out)
+        return timed_out(x);
+    if (!x->request_sent && !x->deaf) {
+        int result = send_on(x);
+        if (result != STEP_NEXT || x->state != EXCHANGE_HEAD)
+            return result;
     }
     for (;;) {
         if (!make_head_room(x)) {
-            request_log(x->request, LOG_LEVEL_ERROR, 0, "upstream sent too big header while reading "
-                        "response header from upstream: more than %zu bytes", x->conf->buffer_size);
+            log_large_head(x);
             return exchange_next(x, NEXT_INVALID_HEADER);
         }
         ssize_t n = link_recv(l, x->in.end, (size_t)(x->in.limit - x->in.end));
@@ -482,11 +540,11 @@ static int exchange_head(struct exchange *x)
         x->in.end += n;
         exchange_attempt(x)->received += (uint64_t)n;
         enum head_result result = x->wire->read_head(x);
-        while (result == HEAD_INTERIM) {
+        while (result == HEAD_INTERIM && x->interims++ < INTERIMS_MOST) {
             exchange_interim(x);
             result = x->wire->read_head(x);
         }
-        if (result == HEAD_BAD)
+        if (result == HEAD_BAD || result == HEAD_INTERIM)
             return exchange_next(x, NEXT_INVALID_HEADER);
         if (result == HEAD_DONE)
             return exchange_respond(x);
@@ -497,10 +555,15 @@ static int exchange_head(struct exchange *x)
 
 static int read_body(struct exchange *x)
 {
-    int result = x->conf->pass_request_body ? body_read(x->request, false) : STEP_NEXT;
+    int result = STEP_NEXT;
 
+    if (upload_streams(x)) {
+        x->streaming = true;
+        result = body_begin(x->request);
+    } else if (x->conf->pass_request_body)
+        result = body_read(x->request, false);
     if (result == STEP_NEXT)
-        x->state = EXCHANGE_CONNECT;
+        x->state = x->pick.group->by_name ? EXCHANGE_RESOLVE : EXCHANGE_CONNECT;
     return result;
 }
 
@@ -515,8 +578,14 @@ int exchange_run(struct exchange *x)
             if (result != STEP_NEXT)
                 return result;
             break;
+        case EXCHANGE_RESOLVE:
+            result = exchange_resolve(x);
+            break;
         case EXCHANGE_CONNECT:
             result = exchange_connect(x);
+            break;
+        case EXCHANGE_QUEUE:
+            result = exchange_queue(x);
             break;
         case EXCHANGE_SEND:
             result = exchange_send(x);

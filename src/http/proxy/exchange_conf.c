@@ -9,7 +9,8 @@ const struct name_value next_upstream_names[] = {
     { "error", NEXT_ERROR }, { "timeout", NEXT_TIMEOUT }, { "invalid_header", NEXT_INVALID_HEADER },
     { "non_idempotent", NEXT_NON_IDEMPOTENT }, { "http_500", NEXT_500 }, { "http_502", NEXT_502 },
     { "http_503", NEXT_503 }, { "http_504", NEXT_504 }, { "http_403", NEXT_403 },
-    { "http_404", NEXT_404 }, { "http_429", NEXT_429 }, { "off", NEXT_OFF }, { NULL, 0 },
+    { "http_404", NEXT_404 }, { "http_429", NEXT_429 }, { "denied", NEXT_DENIED },
+    { "off", NEXT_OFF }, { NULL, 0 },
 };
 
 const struct name_value ignore_headers_names[] = {
@@ -27,12 +28,13 @@ static bool parse_bind(struct setting *s, void *field)
     struct str host = setting_arg(s, 1);
 
     *b = (struct bind_conf){ 0 };
-    if (s->node->count > 2 && str_eq(setting_arg(s, 2), STR("transparent")))
-        return setting_error(s, 2, "the parameter \"transparent\" is not supported yet");
-    if (s->node->count > 2)
+    b->transparent = s->node->count > 2 && str_eq(setting_arg(s, 2), STR("transparent"));
+    if (s->node->count > 2 && !b->transparent)
         return setting_error(s, 2, "invalid parameter \"%.*s\"", STR_ARG(setting_arg(s, 2)));
     if (str_eq(host, STR("off")))
         return true;
+    if (b->transparent)
+        s->config->generation->transparent = true;
     if (!template_compile(s, 1, config_variables(s), &b->address))
         return false;
     return !template_is_text(&b->address) || address_parse_ip(host, 0, &a) ||
@@ -47,6 +49,8 @@ static void print_bind(const struct directive *row, const void *field, struct ou
     if (template_is_empty(&b->address))
         OUT_LITERAL(o, "off");
     out_str(o, b->address.text);
+    if (b->transparent)
+        OUT_LITERAL(o, " transparent");
 }
 
 const struct type type_bind = {

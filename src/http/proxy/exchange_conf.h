@@ -6,6 +6,7 @@
 
 #include "http/core.h"
 #include "net/address.h"
+#include "script/conditions.h"
 
 /* What may lead to another peer, as bits. */
 enum next_upstream {
@@ -21,6 +22,7 @@ enum next_upstream {
     NEXT_429 = 1 << 9,
     NEXT_NON_IDEMPOTENT = 1 << 10,
     NEXT_OFF = 1 << 11,
+    NEXT_DENIED = 1 << 12,
 };
 
 /* Fields of a response that mean something to Weir, as bits. */
@@ -42,6 +44,14 @@ struct name_list {
 
 struct bind_conf {
     struct template address;           /* empty: off */
+    bool transparent;                  /* it need not be this machine's */
+};
+
+/* proxy_store, proxy_store_access. */
+struct store_conf {
+    bool on;
+    struct template path;              /* empty: by root or alias */
+    mode_t access;
 };
 
 struct exchange_conf {
@@ -59,11 +69,15 @@ struct exchange_conf {
     struct temp_path temp_path;
     struct template limit_rate;
 
-    bool ignore_client_abort, intercept_errors, force_ranges;
-    bool pass_request_headers, pass_request_body;
+    bool ignore_client_abort, intercept_errors, force_ranges, pass_trailers;
+    bool pass_request_headers, pass_request_body, request_buffering;
+    bool stream_length, stream_chunks; /* whether bodies go on as they come: of known length, or not */
     bool socket_keepalive;
     size_t socket_rcvbuf, socket_sndbuf;
     struct bind_conf bind;
+    bool bind_dynamic;                 /* the address is made anew for each try */
+    struct conditions allow;           /* without them a peer is not asked */
+    struct store_conf store;
     unsigned ignore_headers;           /* enum ignored bits */
     struct name_list hide, pass;
 };

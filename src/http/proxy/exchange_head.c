@@ -7,6 +7,7 @@
 #include "http/body.h"
 #include "http/buffer.h"
 #include "http/proxy/buffering.h"
+#include "http/proxy/store.h"
 #include "http/proxy/tunnel.h"
 #include "http/response.h"
 #include "http/v1/v1_parse.h"
@@ -186,8 +187,18 @@ static void pass_field(struct exchange *x, const struct header *f)
         headers_add(&x->request->response.headers, &x->request->arena, f->name, value);
 }
 
-/* The value of the first field of that name; data NULL: there is none. */
-static struct str field(const struct exchange *x, struct str name)
+void exchange_pass_trailers(struct exchange *x)
+{
+    struct request *r = x->request;
+
+    for (unsigned i = 0; i < x->trailers.list.count; i++) {
+        const struct header *f = &x->trailers.list.items[i];
+        if (find_known(f->name) < 0 && !is_named(&x->conf->hide, f->name))
+            headers_add(&r->response.trailers, &r->arena, f->name, f->value);
+    }
+}
+
+struct str exchange_field(const struct exchange *x, struct str name)
 {
     const struct headers *h = &x->head.fields;
 
@@ -239,6 +250,7 @@ static int redirect(struct exchange *x, struct str to)
                 pass_field(x, f);
         }
     }
+    r->response.type_settled = r->response.content_type.len > 0;
     exchange_release(x, false);
     to = arena_str(&r->arena, to);
     if (to.len && to.data[0] == '@')
@@ -300,31 +312,83 @@ static void fill_response(struct exchange *x)
         res->allow_ranges = true;
 }
 
+static void move_text(struct out *o, struct str *s)
+{
+    char *at = o->at;
+
+    out_str(o, *s);
+    s->data = at;
+}
+
+/* A tunnel lasts: its head's texts leave the buffer, so that it can be given back.  false: memory is
+ * short. */
+static bool settle(struct exchange *x)
+{
+    struct headers *h = &x->head.fields;
+    size_t size = x->head_buffer ? (size_t)(x->in.at - x->head_buffer->data) : 0;
+    char *space = arena_try_alloc(&x->request->arena, size);
+    struct out o = out_fixed(space, size);
+
+    if (!space)
+        return false;
+    move_text(&o, &x->head.status_text);
+    for (unsigned i = 0; i < h->list.count; i++) {
+        move_text(&o, &h->list.items[i].name);
+        move_text(&o, &h->list.items[i].value);
+    }
+    return true;
+}
+
 int exchange_respond(struct exchange *x)
 {
     struct request *r = x->request;
     struct attempt *a = exchange_attempt(x);
     unsigned kind = exchange_kind_of_status(x->head.status);
-    struct str elsewhere = field(x, STR("x-accel-redirect"));
+    struct str elsewhere = exchange_field(x, STR("x-accel-redirect"));
 
     a->status = x->head.status;
     a->header_ms = (int64_t)(clock_ms() - a->start_ms);
     if (kind && exchange_may_try_again(x, kind))
         return exchange_next(x, kind);
+    balance_answered(&x->pick);
+    struct str cookie = balance_cookie(&x->pick);
+    if (cookie.len)
+        response_header(r, STR("Set-Cookie"), cookie);
     if (x->conf->intercept_errors && x->head.status >= STATUS_MULTIPLE_CHOICES &&
         has_error_page(r, x->head.status))
         return intercept(x);
     if (elsewhere.data && !(x->conf->ignore_headers & IGNORE_ACCEL_REDIRECT))
         return redirect(x, elsewhere);
+    if (x->head.upgrade && !settle(x)) {
+        exchange_release(x, false);
+        return STATUS_SERVICE_UNAVAILABLE;
+    }
     fill_response(x);
     if (x->head.upgrade && !r->body)
         (void)body_read(r, false);             /* it has none: nothing is read away behind it */
     r->response.body = &x->source;
-    if (x->head.upgrade)
+    if (x->head.upgrade) {
         tunnel_begin(x);
-    else
-        buffering_begin(x);
+        return STEP_RESPOND;
+    }
+    buffering_begin(x);
+    r->response.body = store_source(x);
     return STEP_RESPOND;
+}
+
+/* RFC 8297. */
+static void pass_hints(struct exchange *x)
+{
+    struct request *r = x->request;
+    struct headers fields = { 0 };
+
+    for (unsigned i = 0; i < x->head.fields.list.count; i++) {
+        const struct header *f = &x->head.fields.list.items[i];
+        if (find_known(f->name) < 0 && !is_named(&x->conf->hide, f->name) &&
+            !is_of_connection(x, f->name))
+            headers_add(&fields, &r->arena, f->name, f->value);
+    }
+    r->wire->interim(r, x->head.status, &fields);
 }
 
 void exchange_interim(struct exchange *x)
@@ -332,6 +396,9 @@ void exchange_interim(struct exchange *x)
     struct exchange_buffer *in = &x->in;
     size_t left = (size_t)(in->end - in->at);
 
+    if (x->head.status == STATUS_EARLY_HINTS && !x->request->parent &&
+        conditions_any(&core_conf(x->request->conf)->early_hints, request_script(x->request)))
+        pass_hints(x);
     memmove(x->head_buffer->data, in->at, left);
     in->at = x->head_buffer->data;
     in->end = in->at + left;

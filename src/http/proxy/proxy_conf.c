@@ -4,10 +4,13 @@
 #include "http/proxy/proxy_conf.h"
 
 #include "config.h"
+#include "http/core_types.h"
+#include "http/file_mode.h"
 #include "http/headers.h"
 #include "http/http.h"
 #include "http/proxy/proxy_pass.h"
 #include "http/proxy/proxy_variables.h"
+#include "http/proxy/store.h"
 #include "http/request.h"
 #include "http/temp_file.h"
 
@@ -45,7 +48,7 @@ static const struct type type_set_header = {
 };
 
 static const struct name_value versions[] = {
-    { "1.0", VERSION_10 }, { "1.1", VERSION_11 }, { NULL, 0 },
+    { "1.0", VERSION_10 }, { "1.1", VERSION_11 }, { "2", VERSION_20 }, { NULL, 0 },
 };
 
 static const struct directive rows[] = {
@@ -66,6 +69,8 @@ static const struct directive rows[] = {
       .initial = "on", .help = "Pass the client's fields on." },
     { "proxy_pass_request_body", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(pass_request_body),
       .initial = "on", .help = "Pass the client's body on." },
+    { "proxy_request_buffering", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(request_buffering),
+      .initial = "on", .help = "Read the client's body to its end before the server is asked." },
     { "proxy_redirect", EVERYWHERE, ARGS_RANGE(1, 2), &type_proxy_redirect, PROXY(redirects),
       .flags = REPEATS, .default_text = "default",
       .help = "What stands at the start of addresses in the server's redirects, or a regular "
@@ -101,6 +106,10 @@ static const struct directive rows[] = {
       .default_text = "8k", .help = "How much of that a slow client may be given at a time." },
     { "proxy_buffering", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(buffering), .initial = "on",
       .help = "Read a response as fast as the server gives it, not as the client takes it." },
+    { "proxy_limit_rate", EVERYWHERE, ARGS(1), &type_rate, EXCHANGE(limit_rate), .initial = "0",
+      .help = "How many bytes of a response are read from the server in a second; 0: no limit." },
+    { "proxy_pass_trailers", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(pass_trailers),
+      .initial = "off", .help = "Pass the fields behind a response's body on." },
     { "proxy_max_temp_file_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(max_temp_file_size),
       .initial = "1024m", .help = "How much of a response may be kept in a temporary file; 0: "
       "none." },
@@ -124,6 +133,22 @@ static const struct directive rows[] = {
       .help = "Fields of responses that mean nothing here." },
     { "proxy_bind", EVERYWHERE, ARGS_RANGE(1, 2), &type_bind, EXCHANGE(bind), .initial = "off",
       .help = "The address that connections to the server come from." },
+    { "proxy_bind_dynamic", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(bind_dynamic), .initial = "off",
+      .help = "Make that address anew for each server that is tried." },
+    { "proxy_request_dynamic", EVERYWHERE, ARGS(1), &type_accepted, .default_text = "off",
+      .help = "Accepted: the request is made anew for each server that is tried." },
+    { "proxy_allow_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_conditions, EXCHANGE(allow),
+      .help = "A server is asked only where all of these texts are neither empty nor 0." },
+    { "proxy_store", EVERYWHERE, ARGS(1), &type_store, EXCHANGE(store), .initial = "off",
+      .help = "Keep responses as files: where root or alias puts them, or at this path." },
+    { "proxy_store_access", EVERYWHERE, ARGS_RANGE(1, 3), &type_file_mode, EXCHANGE(store.access),
+      .initial = "user:rw", .help = "Who may read and write those files." },
+    { "proxy_headers_hash_max_size", EVERYWHERE, ARGS(1), &type_accepted, .default_text = "512",
+      .help = "Accepted: tables size themselves." },
+    { "proxy_headers_hash_bucket_size", EVERYWHERE, ARGS(1), &type_accepted, .default_text = "64",
+      .help = "Accepted: tables size themselves." },
+    { "proxy_send_lowat", EVERYWHERE, ARGS(1), &type_accepted, .default_text = "0",
+      .help = "Accepted: what there is goes to the server at once." },
     { "proxy_socket_keepalive", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(socket_keepalive),
       .initial = "off", .help = "Let the system probe silent connections to the server." },
     { "proxy_socket_rcvbuf", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(socket_rcvbuf),
@@ -161,12 +186,15 @@ static bool finish(struct setting *s, void *field)
         conf->own_host |= str_eq_nocase(name, STR("Host"));
         conf->own_connection |= str_eq_nocase(name, STR("Connection"));
     }
-    if (conf->pass && conf->exchange.max_temp_file_size)
+    conf->exchange.stream_length = !conf->exchange.request_buffering && template_is_empty(&conf->body) &&
+                                   conf->exchange.pass_request_body;
+    conf->exchange.stream_chunks = conf->exchange.stream_length && conf->http_version != VERSION_10;
+    if (conf->pass && (conf->exchange.max_temp_file_size || conf->exchange.store.on))
         temp_path_use(s, &conf->exchange.temp_path);
     return exchange_conf_finish(s, &conf->exchange);
 }
 
-static const struct http_module extra = { proxy_variables };
+static const struct http_module extra = { .variables = proxy_variables };
 
 struct module http_proxy_module = {
     .name = "ngx_http_proxy_module",

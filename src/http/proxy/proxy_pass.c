@@ -5,7 +5,7 @@
 
 #include "http/escape.h"
 #include "http/location.h"
-#include "http/proxy/http1.h"
+#include "http/proxy/proxied.h"
 #include "http/proxy/proxy_conf.h"
 #include "config/listen_words.h"
 
@@ -117,8 +117,8 @@ static bool parse_pass(struct setting *s, void *field)
         return false;
     p->upstreams = upstream_all(s);
     p->location = l;
-    p->key = str_hash(place) | 1;
-    l->handler = http1_handler;
+    p->key = (str_hash(place) ^ s->node->words[0].column * UINT32_C(0x9e3779b1)) | 1;
+    l->handler = proxied_handler;
     l->auto_redirect = l->name.len && l->name.data[l->name.len - 1] == '/';
     return !template_is_text(&p->url) || parse_text(s, p, l);
 }
@@ -161,7 +161,7 @@ bool proxy_pass_target(struct request *r, const struct proxy_pass *pass, struct 
     if (!t->upstream)
         t->upstream = upstream_literal(&r->arena, u.host, u.port ? u.port : HTTP_PORT);
     if (!t->upstream)
-        request_log(r, LOG_LEVEL_ERROR, 0, "no resolver defined to resolve %.*s", STR_ARG(u.host));
+        t->upstream = upstream_by_name(&r->arena, u.host, u.port ? u.port : HTTP_PORT);
     return true;
 }
 
@@ -175,15 +175,27 @@ static void put_path(struct request *r, struct str path, struct out *o)
     }
 }
 
+/* A target of absolute-form may have had no path: RFC 9112 sections 3.2.1 and 3.2.4. */
+static void put_as_sent(const struct request *r, struct out *o)
+{
+    if (r->flags.empty_path && r->method == METHOD_OPTIONS) {
+        out_char(o, '*');
+        return;
+    }
+    if (str_starts(r->unparsed_uri, STR("?")))
+        out_char(o, '/');
+    out_str(o, r->unparsed_uri);
+}
+
 void proxy_pass_put_uri(struct request *r, const struct proxy_pass *pass,
                         const struct proxy_target *t, struct out *o)
 {
     bool replaces = !r->flags.path_settled;    /* not after "rewrite ... break" */
-    bool as_sent = !r->flags.rewritten && !r->flags.internal && r == r->main;
+    bool as_sent = !r->flags.rewritten && !r->flags.internal && (r == r->main || r->flags.part);
     size_t skip = 0;
 
     if (t->uri.len == 0 && as_sent) {
-        out_str(o, r->unparsed_uri);
+        put_as_sent(r, o);
         return;
     }
     if (!template_is_text(&pass->url) && t->uri.len) {

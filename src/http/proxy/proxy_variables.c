@@ -4,7 +4,7 @@
 #include "http/proxy/proxy_variables.h"
 
 #include "http/proxy/exchange.h"
-#include "http/proxy/http1.h"
+#include "http/proxy/proxied.h"
 
 enum { VALUES_MAX = 65536 };
 
@@ -66,6 +66,11 @@ static bool put_ms(int64_t ms, struct out *o)
     return true;
 }
 
+static bool put_queue_time(const struct attempt *a, struct out *o)
+{
+    return put_ms(a->queue_ms, o);
+}
+
 static bool put_connect_time(const struct attempt *a, struct out *o)
 {
     return put_ms(a->connect_ms, o);
@@ -107,11 +112,33 @@ static bool get_last_addr(struct script *s, const struct variable *var, struct v
     return give(v, x && x->attempts->list.count ? exchange_attempt(x)->peer : (struct str){ NULL, 0 });
 }
 
+/* The name without its port: what TLS and Host ask for. */
+static bool get_last_server(struct script *s, const struct variable *var, struct value *v)
+{
+    const struct exchange *x = exchange_of(s);
+    struct str name = { NULL, 0 };
+
+    (void)var;
+    if (x && x->attempts->list.count)
+        name = exchange_attempt(x)->server;
+    ptrdiff_t colon = name.len ? str_rindex(name, ':') : -1;
+    if (colon > str_rindex(name, ']') && !str_starts(name, STR("unix:")))
+        name = str_first(name, (size_t)colon);
+    return give(v, name);
+}
+
 static bool get_field(struct script *s, const struct variable *var, struct value *v)
 {
     const struct exchange *x = exchange_of(s);
 
     return give(v, x ? headers_joined(&x->head.fields, s->arena, var->rest) : (struct str){ NULL, 0 });
+}
+
+static bool get_trailer(struct script *s, const struct variable *var, struct value *v)
+{
+    const struct exchange *x = exchange_of(s);
+
+    return give(v, x ? headers_joined(&x->trailers, s->arena, var->rest) : (struct str){ NULL, 0 });
 }
 
 /* "name=value; ..." of a Set-Cookie; the last of that name counts. */
@@ -136,7 +163,7 @@ static bool get_cookie(struct script *s, const struct variable *var, struct valu
 
 static bool get_target(struct script *s, const struct variable *var, struct value *v)
 {
-    return give(v, http1_target_part(s->object, var->data != 0));
+    return give(v, proxied_target_part(s->object, var->data != 0));
 }
 
 static bool get_forwarded(struct script *s, const struct variable *var, struct value *v)
@@ -164,6 +191,7 @@ static bool get_forwarded(struct script *s, const struct variable *var, struct v
 const struct variable proxy_variables[] = {
     VALUES("upstream_addr", put_addr),
     VALUES("upstream_status", put_status),
+    VALUES("upstream_queue_time", put_queue_time),
     VALUES("upstream_connect_time", put_connect_time),
     VALUES("upstream_header_time", put_header_time),
     VALUES("upstream_response_time", put_response_time),
@@ -171,10 +199,12 @@ const struct variable proxy_variables[] = {
     VALUES("upstream_bytes_received", put_received),
     VALUES("upstream_bytes_sent", put_sent),
     VALUE("upstream_last_addr", get_last_addr, 0),
+    VALUE("upstream_last_server_name", get_last_server, 0),
     VALUE("proxy_host", get_target, 0),
     VALUE("proxy_port", get_target, 1),
     VALUE("proxy_add_x_forwarded_for", get_forwarded, 0),
     PREFIX("upstream_http_", get_field),
+    PREFIX("upstream_trailer_", get_trailer),
     PREFIX("upstream_cookie_", get_cookie),
     { .name = { NULL, 0 } },
 };

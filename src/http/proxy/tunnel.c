@@ -6,7 +6,9 @@
 #include <errno.h>
 
 #include "http/buffer.h"
+#include "http/proxy/exchange_log.h"
 #include "http/proxy/window.h"
+#include "http/v1/v1.h"
 
 struct tunnel {
     struct exchange_buffer up;         /* from the client, not sent yet */
@@ -34,11 +36,9 @@ static bool hear_client(struct exchange *x, struct tunnel *t)
     if (!t->up_window && !(t->up_window = window_take(x->conf->buffer_size)))
         return ended(x);
     up->at = up->end = t->up_window->space;
-    if (c->in && buffer_len(c->in)) {
-        size_t n = buffer_len(c->in) < t->up_window->size ? buffer_len(c->in) : t->up_window->size;
-        memcpy(up->end, c->in->at, n);
-        c->in->at += n;
-        up->end += n;
+    size_t rest = v1_take_rest(x->request, up->end, t->up_window->size);
+    if (rest) {
+        up->end += rest;
         return true;
     }
     ssize_t n = client_recv(c, up->end, t->up_window->size);
@@ -76,6 +76,13 @@ static bool pump(struct exchange *x)
     }
 }
 
+/* What came behind the response's head has been given. */
+static void drop_head(struct exchange *x)
+{
+    buffer_free(x->head_buffer);
+    x->head_buffer = NULL;
+}
+
 static enum pull give(struct exchange *x, struct batch *out, size_t budget)
 {
     size_t n = (size_t)(x->in.end - x->in.at);
@@ -104,6 +111,7 @@ static enum pull pull(struct source *s, struct batch *out, size_t budget)
         return give(x, out, budget);
     if (!x->window && !(x->window = window_take(x->conf->buffer_size)))
         return finish(x);
+    drop_head(x);
     x->in.at = x->in.end = x->window->space;
     ssize_t n = link_recv(x->link, x->in.end, x->window->size);
     if (n == IO_AGAIN) {
@@ -139,15 +147,22 @@ void tunnel_begin(struct exchange *x)
     x->source = (struct source){ &ops, x->request };
     x->tunnel = ARENA_NEW(&x->request->arena, struct tunnel);
     x->request->flags.keepalive = false;
+    x->request->flags.tunnel = true;
+    if (x->in.at == x->in.end)
+        drop_head(x);
     x->state = EXCHANGE_TUNNEL;
     timer_set(&x->link->connection.timer, x->conf->read_timeout);
+}
+
+bool tunnel_hear(struct exchange *x)
+{
+    return !x->link || pump(x);
 }
 
 void tunnel_ready(struct exchange *x)
 {
     if (x->link->timed_out) {
-        request_log(x->request, LOG_LEVEL_INFO, ETIMEDOUT, "upstream timed out while proxying upgraded "
-                    "connection");
+        exchange_log(x, LOG_LEVEL_INFO, ETIMEDOUT, "upstream timed out");
         exchange_release(x, false);
     }
     request_wake(x->request);

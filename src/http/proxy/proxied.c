@@ -1,0 +1,313 @@
+/*
+ * proxied: see proxied.h.
+ */
+#include "http/proxy/proxied.h"
+
+#include "http/proxy/exchange_log.h"
+#include "http/proxy/http1.h"
+#include "http/proxy/http2.h"
+#include "http/response.h"
+#include "http/v1/v1_parse.h"
+
+/* ---- the request ---- */
+
+/* Where fields go. */
+struct sink {
+    void (*put)(void *to, struct str name, struct str value);
+    void *to;
+};
+
+static void sink_put(const struct sink *s, struct str name, struct str value)
+{
+    s->put(s->to, name, value);
+}
+
+static void put_number(const struct sink *s, struct str name, uint64_t value)
+{
+    char space[24];
+    struct out o = out_fixed(space, sizeof space);
+
+    out_uint(&o, value);
+    sink_put(s, name, out_str_of(&o));
+}
+
+void proxied_start(struct exchange *x)
+{
+    const struct proxy_conf *conf = proxied_conf(x);
+    struct proxied *p = proxied_of(x);
+
+    p->close = p->upgrade = false;
+    if (template_is_empty(&conf->body))
+        return;
+    x->body_text = template_value(&conf->body, request_script(x->request));
+    x->body_left = 0;
+    x->body_length = (int64_t)x->body_text.len;
+}
+
+struct str proxied_method(struct exchange *x)
+{
+    const struct proxy_conf *conf = proxied_conf(x);
+    struct str method = x->request->method_name;
+
+    if (!template_is_empty(&conf->method))
+        method = template_value(&conf->method, request_script(x->request));
+    if (!v1_is_token(method)) {
+        exchange_log(x, LOG_LEVEL_ERROR, 0, "invalid method \"%.*s\" for upstream",
+                    STR_ARG(method));
+        return (struct str){ NULL, 0 };
+    }
+    proxied_of(x)->head = str_eq(method, STR("HEAD"));
+    return method;
+}
+
+struct str proxied_host(struct exchange *x)
+{
+    const struct proxy_conf *conf = proxied_conf(x);
+
+    for (unsigned i = 0; conf->own_host && i < conf->headers.items.count; i++) {
+        const struct set_header *h = &conf->headers.items.items[i];
+        if (str_eq_nocase(h->name, STR("host")))
+            return template_value(&h->value, request_script(x->request));
+    }
+    return proxied_of(x)->target.host;
+}
+
+static bool is_framing(struct str name)
+{
+    return str_eq_nocase(name, STR("content-length")) ||
+           str_eq_nocase(name, STR("transfer-encoding"));
+}
+
+/* proxy_set_header's.  false: a value that would break the head apart. */
+static bool put_set_headers(struct exchange *x, const struct sink *to)
+{
+    const struct proxy_conf *conf = proxied_conf(x);
+
+    for (unsigned i = 0; i < conf->headers.items.count; i++) {
+        const struct set_header *h = &conf->headers.items.items[i];
+        struct str value = template_value(&h->value, request_script(x->request));
+        bool upgrade = str_eq_nocase(h->name, STR("upgrade"));
+        if (value.len == 0 || is_framing(h->name))
+            continue;
+        if (upgrade && x->request->version < VERSION_11)
+            continue;                          /* ignored: RFC 9110 section 7.8 */
+        if (!template_safe(value)) {
+            exchange_log(x, LOG_LEVEL_ERROR, 0, "the value of \"%.*s\" has a line break in it",
+                        STR_ARG(h->name));
+            return false;
+        }
+        sink_put(to, h->name, value);
+        if (str_eq_nocase(h->name, STR("connection")) && str_eq_nocase(value, STR("close")))
+            proxied_of(x)->close = true;
+        if (upgrade)
+            proxied_of(x)->upgrade = true;
+    }
+    return true;
+}
+
+static void put_default_headers(struct exchange *x, bool keeps, const struct sink *to)
+{
+    const struct proxy_conf *conf = proxied_conf(x);
+    const struct request *r = x->request;
+    if (!conf->own_host)
+        sink_put(to, STR("Host"), proxied_of(x)->target.host);
+    if (!conf->own_connection && !keeps) {
+        sink_put(to, STR("Connection"), STR("close"));
+        proxied_of(x)->close = true;
+    }
+    if (x->body_length < 0)
+        sink_put(to, STR("Transfer-Encoding"), STR("chunked"));
+    else if (x->body_length || (r->content_length >= 0 && x->conf->pass_request_body))
+        put_number(to, STR("Content-Length"), (uint64_t)x->body_length);
+}
+
+static bool is_replaced(const struct proxy_conf *conf, const struct header *f)
+{
+    if (f->id != HEADER_OTHER)
+        return conf->replaced >> f->id & 1;
+    for (unsigned i = 0; i < conf->replaced_names.names.count; i++) {
+        if (str_eq_nocase(conf->replaced_names.names.items[i], f->name))
+            return true;
+    }
+    return false;
+}
+
+/* Whether Connection says that a field is for this hop alone (RFC 9110 section 7.6.1). */
+static bool is_of_connection(const struct headers *h, struct str name)
+{
+    for (unsigned i = h->known[HEADER_CONNECTION]; i && i <= h->list.count; i++) {
+        struct str list = h->list.items[i - 1].value;
+        while (h->list.items[i - 1].id == HEADER_CONNECTION && list.data) {
+            if (str_eq_nocase(str_trim(str_split(&list, ',')), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_max_forwards(const struct header *f)
+{
+    return str_eq_nocase(f->name, STR("max-forwards"));
+}
+
+/* One less than it was: RFC 9110 section 7.6.2.  What is no number goes on as it is. */
+static void put_max_forwards(const struct sink *to, const struct header *f)
+{
+    uint64_t left;
+
+    if (!str_to_u64(f->value, &left) || left == 0) {
+        sink_put(to, f->name, f->value);
+        return;
+    }
+    put_number(to, f->name, left - 1);
+}
+
+static void put_client_headers(struct exchange *x, const struct sink *to)
+{
+    const struct headers *h = &x->request->headers;
+    bool nominates = h->known[HEADER_CONNECTION] != 0;
+
+    for (unsigned i = 0; i < h->list.count; i++) {
+        const struct header *f = &h->list.items[i];
+        if (is_replaced(proxied_conf(x), f) || (nominates && is_of_connection(h, f->name)))
+            continue;
+        if (x->request->method == METHOD_OPTIONS && is_max_forwards(f))
+            put_max_forwards(to, f);
+        else
+            sink_put(to, f->name, f->value);
+    }
+}
+
+bool proxied_put_fields(struct exchange *x, bool keeps,
+                        void (*put)(void *to, struct str name, struct str value), void *to)
+{
+    struct sink s = { put, to };
+
+    if (!put_set_headers(x, &s))
+        return false;
+    put_default_headers(x, keeps, &s);
+    if (x->conf->pass_request_headers)
+        put_client_headers(x, &s);
+    return true;
+}
+
+void proxied_put_uri(struct exchange *x, struct out *o)
+{
+    proxy_pass_put_uri(x->request, proxied_conf(x)->pass, &proxied_of(x)->target, o);
+}
+
+/* ---- the response ---- */
+
+enum head_result proxied_bad(struct exchange *x, const char *what, struct str text)
+{
+    exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream sent %s: \"%.*s\"", what, STR_ARG(str_first(text, text.len < 256 ? text.len : 256)));
+    return HEAD_BAD;
+}
+
+/* Fields of which the first counts: who believes one is not to be fooled by who believes another. */
+static bool is_single(struct str name)
+{
+    static const struct str names[] = {
+        STR_INIT("content-type"), STR_INIT("content-encoding"), STR_INIT("content-range"),
+        STR_INIT("date"), STR_INIT("expires"), STR_INIT("last-modified"), STR_INIT("etag"),
+        STR_INIT("server"), STR_INIT("location"), STR_INIT("refresh"), STR_INIT("accept-ranges"),
+        STR_INIT("x-accel-expires"), STR_INIT("x-accel-redirect"), STR_INIT("x-accel-limit-rate"),
+        STR_INIT("x-accel-buffering"), STR_INIT("x-accel-charset"),
+    };
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (names[i].len == name.len && str_eq_nocase(names[i], name))
+            return true;
+    }
+    return false;
+}
+
+static bool has_field(const struct headers *h, struct str name)
+{
+    for (unsigned i = 0; i < h->list.count; i++) {
+        if (h->list.items[i].name.len == name.len && str_eq_nocase(h->list.items[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+enum head_result proxied_take_field(struct exchange *x, struct str name, struct str value)
+{
+    struct headers *h = &x->head.fields;
+    enum header_id id = header_id(name);
+    uint64_t length;
+
+    if (is_single(name) && has_field(h, name)) {
+        exchange_log(x, LOG_LEVEL_WARN, 0, "upstream sent duplicate header line: \"%.*s: %.*s\", "
+                    "ignored", STR_ARG(name), STR_ARG(value));
+        return HEAD_MORE;
+    }
+    if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING) && h->known[id])
+        return proxied_bad(x, "duplicate header line", name);
+    headers_add(h, &x->request->arena, name, value);
+    if (id != HEADER_CONTENT_LENGTH)
+        return HEAD_MORE;
+    if (!str_to_u64(value, &length) || length > INT64_MAX)
+        return proxied_bad(x, "invalid \"Content-Length\" header", value);
+    x->head.length = (int64_t)length;
+    return HEAD_MORE;
+}
+
+bool proxied_is_bodiless(const struct exchange *x)
+{
+    return proxied_of(x)->head || x->head.status == STATUS_NO_CONTENT ||
+           x->head.status == STATUS_NOT_MODIFIED;
+}
+
+/* ---- the handler ---- */
+
+struct str proxied_target_part(const struct request *r, bool port)
+{
+    const struct proxy_conf *conf = CONF(r->conf, http_proxy_module);
+    const struct exchange *x = r->exchange;
+    const struct proxy_target *t = NULL;
+
+    if (x && x->wire->module == &http_proxy_module && x->wire_state)
+        t = &proxied_of(x)->target;
+    else if (conf->pass && template_is_text(&conf->pass->url))
+        t = &conf->pass->target;
+    if (!t)
+        return (struct str){ NULL, 0 };
+    return port ? t->port : t->host;
+}
+
+/* OPTIONS that is not to be passed on any more: Weir is whom it asks. */
+static bool ends_here(const struct request *r)
+{
+    uint64_t left;
+
+    for (unsigned i = 0; r->method == METHOD_OPTIONS && i < r->headers.list.count; i++) {
+        const struct header *f = &r->headers.list.items[i];
+        if (is_max_forwards(f) && str_to_u64(f->value, &left) && left == 0)
+            return true;
+    }
+    return false;
+}
+
+int proxied_handler(struct request *r)
+{
+    const struct proxy_conf *conf = CONF(r->conf, http_proxy_module);
+    const struct exchange_wire *wire = conf->http_version == VERSION_20 ? &http2_wire : &http1_wire;
+    struct exchange *x = r->exchange;
+    struct proxy_target target;
+
+    if (!exchange_under_way(x)) {
+        if (ends_here(r))
+            return response_text(r, STATUS_OK, STR(""), STR(""));
+        if (!proxy_pass_target(r, conf->pass, &target))
+            return STATUS_INTERNAL_SERVER_ERROR;
+        if (!target.upstream)
+            return STATUS_BAD_GATEWAY;
+        x = exchange_begin(r, wire, &conf->exchange, target.upstream);
+        x->wire_conf = conf;
+        x->wire_state = memset(arena_alloc(&r->arena, wire->state_size), 0, wire->state_size);
+        proxied_of(x)->target = target;
+        x->key = target.upstream->keepalive.local ? conf->pass->key : 0;
+    }
+    return exchange_run(x);
+}
