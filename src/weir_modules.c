@@ -32,10 +32,14 @@
 #include "http/modules/secure_link.h"
 #include "http/modules/stub_status.h"
 #include "http/modules/ssi/ssi.h"
+#include "http/modules/ssl/ssl.h"
+#include "http/modules/slice.h"
 #include "http/modules/sub.h"
 #include "http/modules/try_files.h"
 #include "http/modules/userid.h"
 #include "http/proxy/proxy_conf.h"
+#include "http/v2/v2.h"
+#include "http/proxy/tunnel_pass.h"
 #include "modules_enabled.h"
 #include "process/process_conf.h"
 #include "script/geo.h"
@@ -45,7 +49,12 @@
 #include "upstream/hash.h"
 #include "upstream/ip_hash.h"
 #include "upstream/least_conn.h"
+#include "upstream/least_time.h"
+#include "upstream/queue.h"
+#include "upstream/resolver_rows.h"
+#include "upstream/shared_peers.h"
 #include "upstream/random_peer.h"
+#include "upstream/sticky.h"
 
 struct module *const weir_modules[] = {
     &process_module,
@@ -54,13 +63,17 @@ struct module *const weir_modules[] = {
     &http_block_module,
     &http_server_module,
     &http_core_module,
+    &http_resolver_module,
     &http_index_module,
     IF_MODULE_autoindex(&http_autoindex_module,)
+    IF_MODULE_v2(&http_v2_module,)
+    IF_MODULE_v2(&http_v2_location_module,)
     &http_try_files_module,
     IF_MODULE_rewrite(&http_rewrite_module,)
     IF_MODULE_map(&http_map_module,)
     IF_MODULE_geo(&http_geo_module,)
     IF_MODULE_split_clients(&http_split_clients_module,)
+    IF_MODULE_ssl(&http_ssl_module,)
     IF_MODULE_realip(&http_realip_module,)
     IF_MODULE_limit_conn(&http_limit_conn_module,)
     IF_MODULE_limit_req(&http_limit_req_module,)
@@ -74,6 +87,7 @@ struct module *const weir_modules[] = {
     IF_MODULE_gunzip(&http_gunzip_module,)
     IF_MODULE_ssi(&http_ssi_module,)
     IF_MODULE_mirror(&http_mirror_module,)
+    IF_MODULE_slice(&http_slice_module,)
     IF_MODULE_sub(&http_sub_module,)
     IF_MODULE_addition(&http_addition_module,)
     IF_MODULE_charset(&http_charset_module,)
@@ -87,10 +101,15 @@ struct module *const weir_modules[] = {
     &http_log_module,
     &http_upstream_module,
     IF_MODULE_upstream_keepalive(&http_upstream_keepalive_module,)
+    IF_MODULE_upstream_zone(&http_upstream_zone_module,)
     IF_MODULE_upstream_hash(&http_upstream_hash_module,)
     IF_MODULE_upstream_ip_hash(&http_upstream_ip_hash_module,)
     IF_MODULE_upstream_least_conn(&http_upstream_least_conn_module,)
+    IF_MODULE_upstream_least_time(&http_upstream_least_time_module,)
     IF_MODULE_upstream_random(&http_upstream_random_module,)
+    &http_upstream_queue_module,
+    IF_MODULE_upstream_sticky(&http_upstream_sticky_module,)
     &http_proxy_module,
+    IF_MODULE_tunnel(&http_tunnel_module,)
     NULL,
 };

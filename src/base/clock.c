@@ -126,6 +126,21 @@ void clock_put_http_date(struct out *o, time_t when)
     OUT_LITERAL(o, " GMT");
 }
 
+void clock_put_cookie_date(struct out *o, time_t when)
+{
+    char space[HTTP_DATE_LEN];
+    struct out date = out_fixed(space, sizeof space);
+
+    clock_put_http_date(&date, when);
+    bool short_year = str_cmp((struct str){ space + 12, 4 }, STR("2037")) <= 0;
+    out_bytes(o, space, 7);                    /* "Sun, 06" */
+    out_char(o, '-');
+    out_bytes(o, space + 8, 3);
+    out_char(o, '-');
+    out_bytes(o, space + (short_year ? 14 : 12), short_year ? 2 : 4);
+    out_bytes(o, space + 16, HTTP_DATE_LEN - 16);
+}
+
 static void make_local(const struct civil *c, int minutes_east)
 {
     struct out o = out_fixed(texts.local, sizeof texts.local);

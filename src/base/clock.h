@@ -52,6 +52,8 @@ enum { HTTP_DATE_LEN = 29 };
 /* Appends any time as an IMF-fixdate; what lies outside the years 1970 to 9999 is drawn to their
  * nearer end. */
 void clock_put_http_date(struct out *o, time_t when);
+/* Wdy, DD-Mon-YY HH:MM:SS GMT, as the first cookies had it; four digits of years that need them. */
+void clock_put_cookie_date(struct out *o, time_t when);
 /* All three forms of RFC 9110 section 5.6.7, strictly, in their case; -1 for what is not a
  * date.  That the name of the day fits is not asked; times before 1970 count as 0. */
 time_t clock_parse_http_date(struct str s);

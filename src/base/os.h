@@ -73,6 +73,10 @@ bool os_set_fastopen(int fd, int queue);
 bool os_set_keepalive(int fd, int idle, int interval, int probes);
 bool os_set_fib(int fd, int fib);
 bool os_set_accept_filter(int fd, const char *name);
+/* IP_TRANSPARENT and its like: the socket may be bound to an address that is none of this machine's. */
+bool os_set_transparent(int fd, int family);
+/* A hint before bind() without a port: connect() chooses one, so that peers can share it. */
+void os_choose_port_late(int fd);
 /* The protocol of socket(2) for multipath TCP; -1: none. */
 extern const int os_multipath_protocol;
 
@@ -90,6 +94,9 @@ bool os_get_affinity(bool *set, unsigned count);
 bool os_set_affinity(const bool *set, unsigned count);
 /* After a change of user: core dumps are allowed again. */
 void os_allow_core_dumps(void);
+/* Before and after setuid(): of root's rights that to bind to foreign addresses stays. */
+bool os_keep_rights(void);
+bool os_reduce_rights(void);
 /* Nothing that is executed from here on gets more rights. */
 void os_no_new_rights(void);
 /* Shows `title` as the process's command line, as far as there is room.  os_title_init() is called

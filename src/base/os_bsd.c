@@ -252,6 +252,27 @@ bool os_set_fib(int fd, int fib)
 }
 #endif
 
+#if defined(IP_BINDANY) && defined(IPV6_BINDANY)
+bool os_set_transparent(int fd, int family)
+{
+    int on = 1;
+
+    return family == AF_INET6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_BINDANY, &on, sizeof on) == 0
+                              : setsockopt(fd, IPPROTO_IP, IP_BINDANY, &on, sizeof on) == 0;
+}
+#else
+bool os_set_transparent(int fd, int family)
+{
+    (void)fd, (void)family;
+    return no_such_option();
+}
+#endif
+
+void os_choose_port_late(int fd)
+{
+    (void)fd;
+}
+
 #ifdef SO_ACCEPTFILTER
 bool os_set_accept_filter(int fd, const char *name)
 {
@@ -310,6 +331,17 @@ bool os_set_affinity(const bool *set, unsigned count)
 
 void os_allow_core_dumps(void)
 {
+}
+
+/* None of root's rights can be kept: who wants to bind to foreign addresses runs workers as root. */
+bool os_keep_rights(void)
+{
+    return true;
+}
+
+bool os_reduce_rights(void)
+{
+    return true;
 }
 
 void os_no_new_rights(void)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #ifdef CRYPT_HEADER
 #include CRYPT_HEADER
 #endif
@@ -22,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- descriptors ---- */
@@ -183,6 +185,21 @@ bool os_set_accept_filter(int fd, const char *name)
     return no_such_option();
 }
 
+bool os_set_transparent(int fd, int family)
+{
+    int on = 1;
+
+    return family == AF_INET6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof on) == 0
+                              : setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) == 0;
+}
+
+void os_choose_port_late(int fd)
+{
+    int on = 1;
+
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+}
+
 const int os_multipath_protocol = 262; /* IPPROTO_MPTCP, which older headers lack */
 
 /* ---- passwords ---- */
@@ -244,6 +261,20 @@ bool os_set_affinity(const bool *set, unsigned count)
 void os_allow_core_dumps(void)
 {
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+bool os_keep_rights(void)
+{
+    return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0;
+}
+
+bool os_reduce_rights(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[2] = { 0 };
+
+    data[0].effective = data[0].permitted = 1u << CAP_NET_RAW;
+    return syscall(SYS_capset, &header, data) == 0;
 }
 
 void os_no_new_rights(void)

@@ -77,3 +77,19 @@ void generation_cleanup(struct generation *g, void (*run)(void *data), void *dat
     *c = (struct cleanup){ g->cleanups, run, data };
     g->cleanups = c;
 }
+
+void generation_on_use(struct generation *g, void (*run)(void *data), void *data)
+{
+    struct cleanup **end = &g->starts;
+
+    while (*end)
+        end = &(*end)->next;
+    *end = ARENA_NEW(&g->arena, struct cleanup);
+    **end = (struct cleanup){ NULL, run, data };
+}
+
+void generation_use(struct generation *g)
+{
+    for (const struct cleanup *c = g->starts; c; c = c->next)
+        c->run(c->data);
+}

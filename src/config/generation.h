@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/log.h"
+#include "config/bundle.h"
 
 struct block;
 struct zone;           /* base/zone.h */
@@ -25,7 +26,7 @@ struct zone_spec {
     void *data;
 };
 
-/* Something to run when the generation is freed. */
+/* Something to run when the generation is freed, or comes into use. */
 struct cleanup {
     struct cleanup *next;
     void (*run)(void *data);
@@ -41,7 +42,10 @@ struct generation {
     ARRAY(struct zone_spec *) zones;
     ARRAY(struct listen_spec *) listens;       /* distinct addresses */
     ARRAY(struct str) temp_folders;    /* made by the master, for the workers' user */
+    ARRAY(struct bundle_file) files;   /* config/kept_files.h: empty in a worker */
+    bool transparent;                  /* workers bind to addresses that are none of this machine's */
     struct cleanup *cleanups;
+    struct cleanup *starts;            /* in the order in which they were added */
     void *http, *stream, *mail;        /* each engine's own root, NULL without its block */
     /* For generation.c alone: places in log_files + 1, by the hash of the path. */
     unsigned *log_slots, log_slot_count;
@@ -61,5 +65,9 @@ struct log_file *generation_log_file(struct generation *g, struct str path);
 /* A folder for temporary files, registered once; path ends in NUL. */
 void generation_temp_folder(struct generation *g, struct str path);
 void generation_cleanup(struct generation *g, void (*run)(void *data), void *data);
+/* To run in each process that serves it (not in the master), when it begins to: timers, questions. */
+void generation_on_use(struct generation *g, void (*run)(void *data), void *data);
+/* For who serves it: runs those. */
+void generation_use(struct generation *g);
 
 #endif

@@ -503,21 +503,34 @@ static struct block *root_block(struct config *c)
     return root;
 }
 
-struct generation *config_resolve(const struct tree *t, struct str prefix, struct str conf_prefix,
-                                  struct diag *diag)
+static struct generation *resolve(struct config *c, struct str prefix, struct str conf_prefix)
 {
-    struct generation *g = generation_new();
-    struct config c = { .generation = g, .tree = t, .diag = diag };
+    struct generation *g = c->generation = generation_new();
 
-    arena_init_blocks(&c.scratch);
-    c.prefix = arena_str(&g->arena, prefix);
-    c.conf_prefix = arena_str(&g->arena, conf_prefix);
-    g->main = root_block(&c);
-    apply_block(&c, g->main);
-    open_blocks(&c, g->main);
-    arena_fini(&c.scratch);
-    if (diag->errors == 0)
+    arena_init_blocks(&c->scratch);
+    c->prefix = arena_str(&g->arena, prefix);
+    c->conf_prefix = arena_str(&g->arena, conf_prefix);
+    g->main = root_block(c);
+    apply_block(c, g->main);
+    open_blocks(c, g->main);
+    arena_fini(&c->scratch);
+    if (c->diag->errors == 0)
         return g;
     generation_unref(g);
     return NULL;
+}
+
+struct generation *config_resolve(const struct tree *t, struct str prefix, struct str conf_prefix,
+                                  struct diag *diag)
+{
+    struct config c = { .tree = t, .diag = diag };
+
+    return resolve(&c, prefix, conf_prefix);
+}
+
+struct generation *config_resolve_packed(const struct bundle *b, struct diag *diag)
+{
+    struct config c = { .tree = b->tree, .packed = b, .diag = diag };
+
+    return resolve(&c, b->prefix, b->conf_prefix);
 }

@@ -23,7 +23,8 @@ enum io {
 
 /*
  * A transport moves bytes.  Each call returns bytes moved (recv: 0 is the end), or enum io.  They
- * clear READY_READ/READY_WRITE of the watch when they have used up what the kernel had.
+ * clear READY_READ/READY_WRITE of the watch when they have used up what the kernel had.  Who sends
+ * and hears IO_AGAIN begins the next call with the same bytes: they may be encrypted already.
  */
 struct transport {
     const char *name;

@@ -7,7 +7,9 @@
 
 bool basic_credentials(struct request *r, struct str *user, struct str *password)
 {
-    struct str field = headers_value(&r->headers, HEADER_AUTHORIZATION);
+    bool proxy = r->method == METHOD_CONNECT;  /* RFC 9110 section 11.7.2 */
+    struct str field = proxy ? headers_joined(&r->headers, &r->arena, STR("proxy-authorization"))
+                             : headers_value(&r->headers, HEADER_AUTHORIZATION);
     struct out o = out_growing(&r->arena, 8192);
 
     if (!field.data || !str_starts_nocase(field, STR("Basic ")))

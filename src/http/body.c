@@ -33,7 +33,7 @@ bool body_awaits_leave(const struct request *r)
 {
     struct str expect = headers_value(&r->headers, HEADER_EXPECT);
 
-    return expect.data && !r->flags.expect_tested && r->version == VERSION_11 &&
+    return expect.data && !r->flags.expect_tested && r->version >= VERSION_11 &&
            (r->content_length > 0 || r->chunked_body) &&
            str_eq_nocase(expect, STR("100-continue"));
 }
@@ -54,7 +54,9 @@ static struct reading *start(struct request *r)
 
     r->body = &b->body;
     b->body.file = -1;
-    if (r->content_length >= 0 && (uint64_t)r->content_length < size)
+    if (r->content_length < 0 && !r->chunked_body)
+        size = 0;                              /* there is none */
+    else if (r->content_length >= 0 && (uint64_t)r->content_length < size)
         size = (size_t)r->content_length;
     if (size == 0)
         size = 1;
@@ -92,8 +94,8 @@ static int finish(struct request *r, struct reading *b, bool force_file)
     bool in_file = force_file || b->body.file >= 0 ||
                    core_conf(r->conf)->client_body_in_file_only != BODY_IN_FILE_OFF;
 
-    client_wait_no_more(r->client);
-    if (in_file && (b->body.length > 0 || force_file)) {
+    request_wait_no_more(r);
+    if (in_file) {
         int status = spool(r, b);
         if (status)
             return status;
@@ -112,7 +114,7 @@ static int read_some(struct request *r, struct reading *b, bool *end)
 
     *end = n == 0;
     if (n == IO_AGAIN) {
-        client_wait(r->client, conf->client_body_timeout);
+        request_wait_ms(r, conf->client_body_timeout);
         return STEP_WAIT;
     }
     if (n == IO_ERROR) {
@@ -135,7 +137,7 @@ static int read_some(struct request *r, struct reading *b, bool *end)
 
 static bool body_timed_out(struct request *r)
 {
-    if (!r->client->timed_out)
+    if (!r->main->timed_out)
         return false;
     request_log(r, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while sending the request's body");
     return true;
@@ -163,27 +165,89 @@ static int read_on(struct request *r, struct reading *b, bool force_file)
     }
 }
 
+/* r->body is made.  0, or a status. */
+static int begin(struct request *r)
+{
+    int status = body_check_length(r);
+
+    if (status)
+        return status;
+    struct reading *b = start(r);
+    b->body.complete = r->content_length < 0 && !r->chunked_body;
+    if (!b->body.complete)
+        give_leave(r);
+    return 0;
+}
+
 int body_read(struct request *r, bool force_file)
 {
+    int status = r->body ? 0 : begin(r);
     struct reading *b = (struct reading *)r->body;
 
-    if (b && (b->body.complete || b->body.status))
-        return b->body.status;
-    if (!b) {
-        int status = body_check_length(r);
-        if (status)
-            return status;
-        b = start(r);
-        if (r->content_length < 0 && !r->chunked_body) {
-            b->body.complete = true;
-            return STEP_NEXT;
-        }
-        give_leave(r);
+    if (status || b->body.complete || b->body.status)
+        return status ? status : b->body.status;
+    if (b->body.passed) {                      /* nobody gets what is left of it */
+        b->body.complete = true;
+        b->body.memory = (struct str){ NULL, 0 };
+        return STEP_NEXT;
     }
     int result = read_on(r, b, force_file);
     if (result > 0)
         b->body.status = result;
     return result;
+}
+
+/* What has come, into b->space behind what is there. */
+static int read_piece(struct request *r, struct reading *b)
+{
+    bool end = false;
+
+    if (body_timed_out(r))
+        return STATUS_REQUEST_TIMEOUT;
+    if (b->size == 0)
+        return STATUS_INTERNAL_SERVER_ERROR;
+    while (b->used < b->size && !end) {
+        int result = read_some(r, b, &end);
+        if (result == STEP_WAIT && b->used)
+            break;
+        if (result != STEP_NEXT)
+            return result;
+        end |= r->content_length >= 0 && b->body.length == (uint64_t)r->content_length;
+    }
+    request_wait_no_more(r);
+    b->body.complete = end;
+    b->body.memory = (struct str){ b->space, b->used };
+    return STEP_NEXT;
+}
+
+int body_stream(struct request *r)
+{
+    struct reading *b = (struct reading *)r->body;
+
+    if (b->body.complete || b->body.status)
+        return b->body.status;
+    size_t before = b->used;
+    b->used = 0;
+    int result = read_piece(r, b);
+    if (result == STEP_NEXT)
+        b->body.passed |= before > 0;
+    else
+        b->used = before;                      /* nothing has taken its place */
+    if (result > 0)
+        b->body.status = result;
+    return result;
+}
+
+int body_begin(struct request *r)
+{
+    int result = r->body ? 0 : begin(r);
+
+    if (result == 0 && !r->body->passed && !((struct reading *)r->body)->used)
+        result = body_stream(r);
+    if (result != STEP_WAIT)
+        return result;
+    request_wait_no_more(r);
+    return STEP_NEXT;
 }
 
 int body_drain(struct request *r)
@@ -213,7 +277,7 @@ int body_finish(struct request *r)
     struct client *c = r->client;
     uint64_t now = clock_ms();
 
-    if (c->timed_out)
+    if (r->timed_out)
         return STEP_ABORT;
     int result = body_drain(r);
     if (result != STEP_WAIT)
@@ -223,7 +287,7 @@ int body_finish(struct request *r)
     if (now >= c->bound_ms)
         return STEP_ABORT;
     uint64_t left = c->bound_ms - now;
-    client_wait(c, left < conf->lingering_timeout ? left : conf->lingering_timeout);
+    request_wait_ms(r, left < conf->lingering_timeout ? left : conf->lingering_timeout);
     return STEP_WAIT;
 }
 
@@ -231,7 +295,7 @@ struct source *body_source(struct request *r)
 {
     const struct body *b = r->body;
 
-    if (!b || b->length == 0)
+    if (!b || b->length == 0 || b->passed)
         return NULL;
     return b->file >= 0 ? source_file(r, b->file, 0, (off_t)b->length, NULL, NULL)
                         : source_memory(r, b->memory);
@@ -239,5 +303,5 @@ struct source *body_source(struct request *r)
 
 struct str body_text(struct request *r)
 {
-    return r->body && r->body->file < 0 ? r->body->memory : (struct str){ NULL, 0 };
+    return r->body && r->body->file < 0 && !r->body->passed ? r->body->memory : (struct str){ NULL, 0 };
 }

@@ -14,6 +14,7 @@ struct body {
     struct str file_path;              /* empty for an unlinked one */
     uint64_t length;                   /* bytes read so far */
     bool complete;
+    bool passed;                       /* body_stream(): not all of it is there any more */
     int status;                        /* an error that was given: it is given again */
 };
 
@@ -23,6 +24,14 @@ struct body {
  * `force_file`: into a file whatever its size.
  */
 int body_read(struct request *r, bool force_file);
+/*
+ * The same for who passes it on as it comes: body_begin(), which waits for nothing, takes what is there
+ * into r->body->memory, as much as client_body_buffer_size; body_stream() takes what has come since in its
+ * place.  STEP_NEXT: there is some, or r->body->complete, or (body_begin() alone) none so far; otherwise as
+ * body_read().
+ */
+int body_begin(struct request *r);
+int body_stream(struct request *r);
 /* Whether the client waits for a 100 (Continue) that it has not got: after any other response it
  * may send its body or not, and nobody knows. */
 bool body_awaits_leave(const struct request *r);
@@ -34,9 +43,10 @@ int body_drain(struct request *r);
 int body_finish(struct request *r);
 /* Checks the announced length against client_max_body_size: 0 or 413. */
 int body_check_length(struct request *r);
-/* A source of the body that was read, from its start; may be taken more than once. */
+/* A source of the body that was read, from its start; may be taken more than once.  NULL: it is empty, or
+ * has been passed on. */
 struct source *body_source(struct request *r);
-/* All of it as one text ($request_body); data NULL where it is (partly) in a file. */
+/* All of it as one text ($request_body); data NULL where it is (partly) in a file, or gone. */
 struct str body_text(struct request *r);
 
 #endif

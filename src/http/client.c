@@ -20,6 +20,9 @@
 #include "http/core.h"
 #include "http/request.h"
 #include "http/v1/v1.h"
+#include "http/v2/v2.h"
+#include "http/modules/ssl/ssl.h"
+#include "modules_enabled.h"
 #include "net/proxy_protocol.h"
 
 /* How many requests and reads a client may have in one turn before others get theirs. */
@@ -34,9 +37,11 @@ enum {
 static const unsigned edges[CLIENT_STATES] = {
     [CLIENT_PREFACE] = EDGE(CLIENT_HANDSHAKE) | EDGE(CLIENT_IDLE) | EDGE(CLIENT_CLOSED),
     [CLIENT_HANDSHAKE] = EDGE(CLIENT_IDLE) | EDGE(CLIENT_CLOSED),
-    [CLIENT_IDLE] = EDGE(CLIENT_HEAD) | EDGE(CLIENT_CLOSED),
+    [CLIENT_IDLE] = EDGE(CLIENT_HEAD) | EDGE(CLIENT_V2_IDLE) | EDGE(CLIENT_CLOSED),
     [CLIENT_HEAD] = EDGE(CLIENT_REQUEST) | EDGE(CLIENT_IDLE) | EDGE(CLIENT_CLOSED),
     [CLIENT_REQUEST] = EDGE(CLIENT_IDLE) | EDGE(CLIENT_LINGER) | EDGE(CLIENT_CLOSED),
+    [CLIENT_V2_IDLE] = EDGE(CLIENT_V2) | EDGE(CLIENT_LINGER) | EDGE(CLIENT_CLOSED),
+    [CLIENT_V2] = EDGE(CLIENT_V2_IDLE) | EDGE(CLIENT_LINGER) | EDGE(CLIENT_CLOSED),
     [CLIENT_LINGER] = EDGE(CLIENT_CLOSED),
     [CLIENT_CLOSED] = 0,
 };
@@ -55,6 +60,8 @@ static const void *client_pin(const struct connection *connection)
 {
     const struct client *c = (const struct client *)connection;
 
+    IF_MODULE_v2(if (c->v2)
+        return v2_pin(c);)
     return c->request ? c->request->generation : c->accepted;
 }
 
@@ -69,6 +76,8 @@ static const enum stat counted_as[CLIENT_STATES] = {
     [CLIENT_IDLE] = STAT_WAITING,
     [CLIENT_HEAD] = STAT_READING,
     [CLIENT_REQUEST] = STAT_WRITING,
+    [CLIENT_V2_IDLE] = STAT_WAITING,
+    [CLIENT_V2] = STAT_WRITING,
     [CLIENT_LINGER] = STAT_WRITING,
 };
 
@@ -193,8 +202,32 @@ static bool client_preface(struct client *c)
         return preface_broken(c, STR(""));
     buffer_free(b);
     c->in = NULL;
-    client_set_state(c, CLIENT_IDLE);
+    client_set_state(c, client_listen(c)->tls ? CLIENT_HANDSHAKE : CLIENT_IDLE);
     return true;
+}
+
+/* TLS, before the first request. */
+static bool client_handshake(struct client *c)
+{
+    enum ssl_progress result = SSL_FAILED;
+
+    IF_MODULE_ssl(result = ssl_handshake(c);)
+    switch (result) {
+    case SSL_READY:
+    case SSL_READY_V2:
+    case SSL_PLAIN:                            /* each request is refused by 497 */
+        client_set_state(c, CLIENT_IDLE);
+        timer_set(&c->connection.timer, server_conf(client_conf(c))->client_header_timeout);
+        IF_MODULE_v2(if (result == SSL_READY_V2 && !v2_begin(c))
+            break;)
+        return true;
+    case SSL_WAIT:
+        return false;
+    case SSL_FAILED:
+        break;
+    }
+    client_close(c);
+    return false;
 }
 
 static void client_run(struct client *c)
@@ -209,6 +242,10 @@ static void client_run(struct client *c)
         case CLIENT_REQUEST:
             moved = request_run(c->request);
             break;
+        case CLIENT_V2_IDLE:
+        case CLIENT_V2:
+            IF_MODULE_v2(moved = v2_run(c);)
+            break;
         case CLIENT_LINGER:
             moved = client_linger(c);
             break;
@@ -216,6 +253,8 @@ static void client_run(struct client *c)
             moved = client_preface(c);
             break;
         case CLIENT_HANDSHAKE:
+            moved = client_handshake(c);
+            break;
         case CLIENT_CLOSED:
         case CLIENT_STATES:
             return;
@@ -247,14 +286,18 @@ static void client_on_timeout(struct timer *t)
         if (!c->waits)
             break;
         c->waits = false;
-        c->timed_out = true;
+        c->request->timed_out = true;
         client_run(c);
         break;
     case CLIENT_HEAD:
-        c->timed_out = true;
+        c->request->timed_out = true;
         client_log(c, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while sending a request's head");
         c->request->response.status = STATUS_REQUEST_TIMEOUT;
         request_end(c->request, CLIENT_DROP);
+        break;
+    case CLIENT_V2_IDLE:
+    case CLIENT_V2:
+        IF_MODULE_v2(v2_timeout(c);)
         break;
     case CLIENT_PREFACE:
     case CLIENT_HANDSHAKE:
@@ -282,6 +325,8 @@ static void client_drain(struct connection *connection)
     struct client *c = (struct client *)connection;
 
     c->drain = true;
+    IF_MODULE_v2(if (c->v2)
+        v2_drain(c);)
     if (c->state != CLIENT_IDLE || has_input(c))
         return;                                /* a request is on its way */
     if (c->requests == 0)                      /* and here it may be */
@@ -296,6 +341,10 @@ static void client_abort(struct connection *connection)
 {
     struct client *c = (struct client *)connection;
 
+    IF_MODULE_v2(if (c->v2) {
+        v2_abort(c);
+        return;
+    })
     if (c->request)
         request_end(c->request, CLIENT_DROP);
     else if (c->state != CLIENT_CLOSED)
@@ -316,7 +365,9 @@ void client_accept(struct listener *l, int fd, const struct address *peer)
     stats_add(STAT_HANDLED, 1);
     c->listener = l;
     c->peer = peer_of(peer);
-    c->state = client_listen(c)->proxy_protocol ? CLIENT_PREFACE : CLIENT_IDLE;
+    c->state = client_listen(c)->proxy_protocol ? CLIENT_PREFACE
+               : client_listen(c)->tls          ? CLIENT_HANDSHAKE
+                                                : CLIENT_IDLE;
     stats_add(counted_as[c->state], 1);
     c->start_ms = clock_ms();
     c->accepted = generation_ref(l->spec->generation);
@@ -339,17 +390,27 @@ void client_now_idle(struct client *c)
     c->idle = true;
 }
 
-void client_request_begun(struct client *c, struct request *r)
+void client_now_busy(struct client *c)
 {
     if (c->idle)
         connection_set_idle(&c->connection, false);
     c->idle = false;
-    c->request = r;
-    c->waits = c->timed_out = false;
-    c->bound_ms = 0;
-    c->requests++;
+}
+
+void client_count_request(struct client *c, struct request *r)
+{
+    r->number = ++c->requests;
     unpin(c);
     stats_add(STAT_REQUESTS, 1);
+}
+
+void client_request_begun(struct client *c, struct request *r)
+{
+    client_now_busy(c);
+    c->request = r;
+    c->waits = false;
+    c->bound_ms = 0;
+    client_count_request(c, r);
     client_set_state(c, CLIENT_HEAD);
 }
 
@@ -391,10 +452,12 @@ static bool may_send(const struct client *c, bool body_left)
     return body_left || (c->in && buffer_len(c->in)) || (c->connection.watch.ready & READY_READ);
 }
 
-static void client_finish(struct client *c, const struct core_conf *conf, bool body_left)
+void client_finish(struct client *c, const struct core_conf *conf, bool sending)
 {
+    if (c->connection.transport->shutdown)
+        c->connection.transport->shutdown(&c->connection);
     if (conf->lingering_close == LINGERING_OFF ||
-        (conf->lingering_close == LINGERING_ON && !may_send(c, body_left)) ||
+        (conf->lingering_close == LINGERING_ON && !may_send(c, sending)) ||
         shutdown(c->connection.watch.fd, SHUT_WR) < 0) {
         client_close(c);
         return;
@@ -414,7 +477,7 @@ void client_request_ended(struct client *c, enum client_after after)
     const struct core_conf *conf = core_conf(r->conf);
     bool body_left = v1_body_left(r);
     bool reset = conf->reset_timedout_connection &&
-                 (c->timed_out || r->response.status == STATUS_CLOSE);
+                 (r->timed_out || r->response.status == STATUS_CLOSE);
 
     v1_release(c, c->request);
     c->request = NULL;

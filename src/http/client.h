@@ -15,6 +15,8 @@ struct listener;
 struct request;
 struct buffer;
 struct proxy_protocol;
+struct core_conf;
+struct v2;
 
 enum client_state {
     CLIENT_PREFACE,        /* waiting for a PROXY protocol header */
@@ -22,6 +24,8 @@ enum client_state {
     CLIENT_IDLE,           /* between requests: no buffer, no arena */
     CLIENT_HEAD,           /* a request's head has begun to come */
     CLIENT_REQUEST,        /* a request is being served */
+    CLIENT_V2_IDLE,        /* HTTP/2 without a stream */
+    CLIENT_V2,             /* HTTP/2: requests are being served */
     CLIENT_LINGER,         /* our side is shut: reading away what comes, then close */
     CLIENT_CLOSED,
     CLIENT_STATES,
@@ -31,13 +35,13 @@ struct client {
     struct connection connection;
     struct listener *listener;
     struct request *request;           /* the one under way (HTTP/1); NULL while idle */
+    struct v2 *v2;                     /* what HTTP/2 keeps; NULL: it is not spoken */
     struct buffer *in;                 /* bytes read and not yet used; NULL: none */
     struct proxy_protocol *proxied;    /* what a PROXY header said; NULL without one */
     struct peer peer;
     uint8_t state;                     /* enum client_state */
     bool drain;                        /* no further request: the process or the listener ends */
     bool waits;                        /* the timer is the request's; else it is none of its */
-    bool timed_out;                    /* and has struck; who goes on all the same takes it back */
     bool idle;                         /* listed as one that may be closed when room is short */
     bool nodelay, sndlowat;            /* these options of the socket are set */
     uint32_t requests;                 /* begun on this connection */
@@ -64,13 +68,16 @@ static inline ssize_t client_recv(struct client *c, void *space, size_t size)
 void client_accept(struct listener *l, int fd, const struct address *peer);
 /* Nothing has come between requests: this one may be closed when room is short. */
 void client_now_idle(struct client *c);
+void client_now_busy(struct client *c);
+/* One more request of it, which gets its number. */
+void client_count_request(struct client *c, struct request *r);
 /* A request has begun to come; `c->request` is set. */
 void client_request_begun(struct client *c, struct request *r);
 /* The rest of its head is awaited, as long as client_header_timeout allows in all. */
 void client_await_head(struct client *c);
 /* Its head is there. */
 void client_request_complete(struct client *c);
-/* The request waits, `ms` at most: then timed_out is set and it runs. */
+/* The request waits, `ms` at most: then its timed_out is set and it runs. */
 static inline void client_wait(struct client *c, uint64_t ms)
 {
     c->waits = true;
@@ -90,6 +97,8 @@ enum client_after {
     CLIENT_DROP,           /* close at once */
 };
 void client_request_ended(struct client *c, enum client_after after);
+/* Closes, lingering where the peer may still be sending. */
+void client_finish(struct client *c, const struct core_conf *conf, bool sending);
 /* Runs the client in this turn of the loop. */
 void client_wake(struct client *c);
 void client_close(struct client *c);

@@ -8,6 +8,7 @@
 #include "config/types.h"
 #include "http/http.h"
 #include "http/phases.h"
+#include "script/conditions.h"
 #include "script/template.h"
 
 /* Of http and server: read before a location is known. */
@@ -117,6 +118,8 @@ struct core_conf {
     bool open_file_cache_errors;
     struct symlinks_conf disable_symlinks;
     bool internal;
+    struct conditions early_hints;     /* 103 responses of an upstream are passed on where one is true */
+    struct str post_action;            /* a path or "@name"; empty: none */
 };
 
 extern struct module http_server_module;       /* server_conf */

@@ -346,3 +346,26 @@ static void print_internal(const struct directive *row, const void *field, struc
 }
 
 const struct type type_internal = { "", "no arguments", parse_internal, print_internal };
+
+static bool parse_post_action(struct setting *s, void *field)
+{
+    struct str word = setting_arg(s, 1);
+
+    *(struct str *)field = str_eq(word, STR("off")) ? STR("") : arena_str(setting_arena(s), word);
+    return true;
+}
+
+static void print_post_action(const struct directive *row, const void *field, struct out *o)
+{
+    struct str action = *(const struct str *)field;
+
+    (void)row;
+    if (action.len)
+        print_word(o, action);
+    else
+        OUT_LITERAL(o, "off");
+}
+
+const struct type type_post_action = {
+    "uri | off", "a path, @name or off", parse_post_action, print_post_action,
+};

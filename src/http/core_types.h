@@ -11,6 +11,7 @@ extern const struct type type_alias;               /* the same */
 extern const struct type type_error_page;          /* an array of struct error_page */
 extern const struct type type_aio;                 /* enum aio, and aio_pool beside it */
 extern const struct type type_directio;            /* int64_t */
+extern const struct type type_post_action;         /* struct str */
 extern const struct type type_rate;                /* struct template of a size */
 extern const struct type type_keepalive_timeout;   /* struct keepalive_timeouts */
 extern const struct type type_server_tokens;       /* struct server_tokens */

@@ -206,7 +206,7 @@ static struct request *request_without_connection(struct stage *s, struct genera
     struct request *r = request_new(&s->client, &v1_wire);
     if (r) {
         s->client.request = r;
-        s->client.requests = 1;
+        s->client.requests = r->number = 1;
         r->wire_state = &s->wire;
     }
     return r;

@@ -81,6 +81,11 @@ struct location;
 struct request;
 
 void explain_trace(struct request *r, struct explain *e);
+/* A line; `what` and `result` are copied. */
+void explain_add(struct explain *e, const char *part, enum explain_mark mark, struct str what,
+                 struct str result, struct str place);
+/* What the line `pass` would do: the group, its servers in their order, the request line. */
+void explain_upstream(struct explain *e, struct request *r, const struct node *pass);
 /* The fields of the response as the wire sends them; its body is closed for that. */
 void explain_head(struct explain *e, struct request *r);
 /* The effective lines of a block. */

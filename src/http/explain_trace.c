@@ -9,8 +9,6 @@
 #include "http/files.h"
 #include "http/location.h"
 #include "http/modules/rewrite/rewrite_program.h"
-#include "http/proxy/proxy_conf.h"
-#include "http/proxy/proxy_pass.h"
 #include "http/request.h"
 #include "http/trace.h"
 
@@ -21,8 +19,8 @@ static struct explain *explain_of(const struct request *r)
     return r->main->trace->data;
 }
 
-static void add(struct explain *e, const char *part, enum explain_mark mark, struct str what,
-                struct str result, struct str place)
+void explain_add(struct explain *e, const char *part, enum explain_mark mark, struct str what,
+                 struct str result, struct str place)
 {
     struct explain_line *l = ARRAY_PUSH(&e->lines, &e->arena);
 
@@ -67,8 +65,8 @@ static void assume(struct request *r, const char *step, struct str line, struct 
     struct explain *e = explain_of(r);
     const struct node *n = line_named(block_of(r), line);
 
-    add(e, step, EXPLAIN_ASSUMED, n ? explain_words(e, n, ";") : str_of(step), text,
-        explain_place(e, n));
+    explain_add(e, step, EXPLAIN_ASSUMED, n ? explain_words(e, n, ";") : str_of(step), text,
+                explain_place(e, n));
 }
 
 /* The line that hands the request to another server: of the location, or around its `if`. */
@@ -88,25 +86,6 @@ static const struct node *passing_line(const struct request *r)
     return n;
 }
 
-/* What a server behind would be asked for. */
-static struct str question(struct request *r, const struct node *pass)
-{
-    const struct proxy_conf *c = CONF(r->conf, http_proxy_module);
-    struct arena *a = &explain_of(r)->arena;
-    struct out uri = out_growing(a, TEMPLATE_MAX);
-    struct proxy_target t;
-
-    if (!str_eq(pass->words[0].text, STR("proxy_pass")) || !c->pass ||
-        !proxy_pass_target(r, c->pass, &t))
-        return STR("would ask the server behind");
-    proxy_pass_put_uri(r, c->pass, &t, &uri);
-    struct str method = r->method_name;
-    if (!template_is_empty(&c->method))
-        method = template_value(&c->method, request_script(r));
-    return arena_printf(a, "would ask %.*s for %.*s %.*s", STR_ARG(t.host), STR_ARG(method),
-                        STR_ARG(out_str_of(&uri)));
-}
-
 /* The filters that its answer would meet. */
 static void name_filters(struct request *r)
 {
@@ -114,8 +93,8 @@ static void name_filters(struct request *r)
 
     for (unsigned i = 0; (filter = pipeline_filter(i)) != NULL; i++) {
         if (r->location->filters >> i & 1)
-            add(explain_of(r), "filters", EXPLAIN_ASSUMED, str_of(filter->name),
-                STR("would see the answer"), STR(""));
+            explain_add(explain_of(r), "filters", EXPLAIN_ASSUMED, str_of(filter->name),
+                        STR("would see the answer"), STR(""));
     }
 }
 
@@ -139,8 +118,7 @@ static bool is_assumed(struct request *r, const struct http_step *step, int *res
         return true;
     }
     if (pass) {
-        add(e, "handler", EXPLAIN_ASSUMED, explain_words(e, pass, ";"), question(r, pass),
-            explain_place(e, pass));
+        explain_upstream(e, r, pass);
         name_filters(r);
         e->assumed = true;
         *result = STEP_ABORT;
@@ -183,13 +161,14 @@ static void say_access(struct request *r, const char *name, int result)
     struct str line = n ? explain_words(e, n, ";") : STR("no rule fits the client");
 
     if (result == STEP_NEXT || result == STEP_GRANTED)
-        add(e, name, EXPLAIN_YES, line, STR("lets the client in"), explain_place(e, n));
+        explain_add(e, name, EXPLAIN_YES, line, STR("lets the client in"), explain_place(e, n));
     else if (result == STATUS_UNAUTHORIZED)
-        add(e, name, EXPLAIN_REFUSED, line,
-            STR("asks who it is (-H 'Authorization: Basic ...' shows what follows)"),
-            explain_place(e, n));
+        explain_add(e, name, EXPLAIN_REFUSED, line,
+                    STR("asks who it is (-H 'Authorization: Basic ...' shows what follows)"),
+                    explain_place(e, n));
     else if (result > 0)
-        add(e, name, EXPLAIN_REFUSED, line, STR("keeps the client out"), explain_place(e, n));
+        explain_add(e, name, EXPLAIN_REFUSED, line, STR("keeps the client out"),
+                    explain_place(e, n));
 }
 
 /* The line of the look around that was for this location; NULL: none was. */
@@ -225,8 +204,8 @@ static void say_found(struct request *r)
             last->result = result;
         return;
     }
-    add(e, "location", EXPLAIN_CHOSEN, explain_location_name(e, l), result,
-        explain_place(e, l->block ? l->block->node : NULL));
+    explain_add(e, "location", EXPLAIN_CHOSEN, explain_location_name(e, l), result,
+                explain_place(e, l->block ? l->block->node : NULL));
 }
 
 static void say_result(struct request *r, const struct http_step *step, int result)
@@ -237,11 +216,12 @@ static void say_result(struct request *r, const struct http_step *step, int resu
     bool told = last && last->mark == EXPLAIN_CHOSEN && last->part == step->name;
 
     if (result == STEP_RESPOND && step->phase == PHASE_CONTENT && !told)
-        add(e, step->name, EXPLAIN_CHOSEN, STR("answers"), STR(""), STR(""));
+        explain_add(e, step->name, EXPLAIN_CHOSEN, STR("answers"), STR(""), STR(""));
     else if (result == STEP_WAIT)
-        add(e, step->name, EXPLAIN_ASSUMED, STR("would wait here"), STR(""), STR(""));
+        explain_add(e, step->name, EXPLAIN_ASSUMED, STR("would wait here"), STR(""), STR(""));
     else if (result > 0 && step->phase != PHASE_ACCESS)
-        add(e, step->name, EXPLAIN_REFUSED, STR("answers"), status_title((unsigned)result), STR(""));
+        explain_add(e, step->name, EXPLAIN_REFUSED, STR("answers"), status_title((unsigned)result),
+                    STR(""));
 }
 
 /* The line that a step is there for. */
@@ -251,7 +231,7 @@ static void say_line(struct request *r, const char *name)
     const struct node *n = line_named(block_of(r), str_of(name));
 
     if (n)
-        add(e, name, EXPLAIN_PLAIN, explain_words(e, n, ";"), STR(""), explain_place(e, n));
+        explain_add(e, name, EXPLAIN_PLAIN, explain_words(e, n, ";"), STR(""), explain_place(e, n));
 }
 
 static void say_peer(struct request *r, const char *name)
@@ -260,7 +240,8 @@ static void say_peer(struct request *r, const char *name)
     struct out o = out_growing(&e->arena, 256);
 
     peer_put_ip(&o, &r->peer);
-    add(e, name, EXPLAIN_GOES, out_str_of(&o), STR("counts as the client's address"), STR(""));
+    explain_add(e, name, EXPLAIN_GOES, out_str_of(&o), STR("counts as the client's address"),
+                STR(""));
 }
 
 static int on_step(struct request *r, const struct http_step *step)
@@ -274,7 +255,8 @@ static int on_step(struct request *r, const struct http_step *step)
     e->part = rewriting ? "rewrite" : step->name;
     e->uri = with_args(e, r->uri, r->args);
     if (step->run == location_find) {
-        add(e, "location", EXPLAIN_PLAIN, r->uri, STR("is the path to find one for"), STR(""));
+        explain_add(e, "location", EXPLAIN_PLAIN, r->uri, STR("is the path to find one for"),
+                    STR(""));
         e->walk_start = e->lines.count;
         e->walks++;
     } else if (strcmp(step->name, "try_files") == 0)
@@ -315,8 +297,9 @@ static int on_filter(struct request *r, const struct http_filter *filter)
     for (unsigned i = before.headers.list.count; i < now->headers.list.count; i++)
         out_printf(&o, "%s%.*s", out_len(&o) ? ", " : "adds ",
                    STR_ARG(now->headers.list.items[i].name));
-    add(e, "filters", status ? EXPLAIN_REFUSED : out_len(&o) ? EXPLAIN_YES : EXPLAIN_NO,
-        str_of(filter->name), out_len(&o) ? out_str_of(&o) : STR("nothing to do here"), STR(""));
+    explain_add(e, "filters", status ? EXPLAIN_REFUSED : out_len(&o) ? EXPLAIN_YES : EXPLAIN_NO,
+                str_of(filter->name), out_len(&o) ? out_str_of(&o) : STR("nothing to do here"),
+                STR(""));
     return status;
 }
 
@@ -350,14 +333,17 @@ static void on_level(struct request *r, const struct location *level, const stru
             others++;
             continue;
         }
-        add(e, "location", l == found ? EXPLAIN_YES : EXPLAIN_NO, explain_location_name(e, l),
-            l == found ? why_found(l) : theirs ? STR("fits, but another fits better")
-            : l->kind == LOCATION_EXACT ? STR("is another path") : STR("the path does not begin so"),
-            explain_place(e, l->block->node));
+        explain_add(e, "location", l == found ? EXPLAIN_YES : EXPLAIN_NO,
+                    explain_location_name(e, l),
+                    l == found ? why_found(l)
+                    : theirs   ? STR("fits, but another fits better")
+                    : l->kind == LOCATION_EXACT ? STR("is another path")
+                                                : STR("the path does not begin so"),
+                    explain_place(e, l->block->node));
     }
     if (others)
-        add(e, "location", EXPLAIN_NO, arena_printf(&e->arena, "%u more", others),
-            STR("the path does not begin so"), STR(""));
+        explain_add(e, "location", EXPLAIN_NO, arena_printf(&e->arena, "%u more", others),
+                    STR("the path does not begin so"), STR(""));
 }
 
 static void on_patterns(struct request *r, const struct location *level,
@@ -372,15 +358,17 @@ static void on_patterns(struct request *r, const struct location *level,
             others++;
             continue;
         }
-        add(e, "location", l == found ? EXPLAIN_YES : EXPLAIN_NO, explain_location_name(e, l),
-            l == found ? STR("the first regular expression that matches") : STR("does not match"),
-            explain_place(e, l->block->node));
+        explain_add(e, "location", l == found ? EXPLAIN_YES : EXPLAIN_NO,
+                    explain_location_name(e, l),
+                    l == found ? STR("the first regular expression that matches")
+                               : STR("does not match"),
+                    explain_place(e, l->block->node));
         if (l == found)
             break;
     }
     if (others)
-        add(e, "location", EXPLAIN_NO, arena_printf(&e->arena, "%u more", others),
-            found ? STR("stand before it and do not match") : STR("do not match"), STR(""));
+        explain_add(e, "location", EXPLAIN_NO, arena_printf(&e->arena, "%u more", others),
+                    found ? STR("stand before it and do not match") : STR("do not match"), STR(""));
 }
 
 /* ---- rewriting ---- */
@@ -449,10 +437,10 @@ static void on_rewrite(struct request *r, const struct rewrite_step *step, bool 
         text = STR("no more rewriting here");
         break;
     }
-    add(e, "rewrite", mark, words, text, place);
+    explain_add(e, "rewrite", mark, words, text, place);
     if (entered && step->branch.location)
-        add(e, "rewrite", EXPLAIN_CHOSEN, words, STR("its lines count now, in the location's place"),
-            place);
+        explain_add(e, "rewrite", EXPLAIN_CHOSEN, words,
+                    STR("its lines count now, in the location's place"), place);
     e->uri = now;
 }
 
@@ -463,9 +451,10 @@ static void on_redirect(struct request *r, struct str uri, struct str args)
     struct explain *e = explain_of(r);
     unsigned number = REQUEST_REDIRECTS - r->redirects_left + 1;
 
-    add(e, "redirect", EXPLAIN_GOES, with_args(e, uri, args),
-        arena_printf(&e->arena, "internal, by %s (%u of %u)", e->part, number, REQUEST_REDIRECTS),
-        STR(""));
+    explain_add(e, "redirect", EXPLAIN_GOES, with_args(e, uri, args),
+                arena_printf(&e->arena, "internal, by %s (%u of %u)", e->part, number,
+                             REQUEST_REDIRECTS),
+                STR(""));
 }
 
 /* The line of error_page that is for a status. */
@@ -494,13 +483,15 @@ static void on_status(struct request *r, unsigned status)
     for (unsigned i = 0; i < conf->error_pages.count; i++)
         page |= conf->error_pages.items[i].status == status;
     if (!page || (r->flags.error_page && !conf->recursive_error_pages)) {
-        add(e, "error_page", EXPLAIN_PLAIN, status_title(status), STR("the built-in page"), STR(""));
+        explain_add(e, "error_page", EXPLAIN_PLAIN, status_title(status), STR("the built-in page"),
+                    STR(""));
         return;
     }
     const struct node *n = error_page_line(r, status);
     e->part = "error_page";
-    add(e, "error_page", EXPLAIN_PLAIN, n ? explain_words(e, n, ";") : STR("error_page"),
-        arena_printf(&e->arena, "for %.*s", STR_ARG(status_title(status))), explain_place(e, n));
+    explain_add(e, "error_page", EXPLAIN_PLAIN, n ? explain_words(e, n, ";") : STR("error_page"),
+                arena_printf(&e->arena, "for %.*s", STR_ARG(status_title(status))),
+                explain_place(e, n));
 }
 
 static void on_file(struct request *r, struct str path, const struct file *f, bool opened)
@@ -517,7 +508,8 @@ static void on_file(struct request *r, struct str path, const struct file *f, bo
         text = arena_printf(&e->arena, "a file of %lld bytes", (long long)f->size);
     else if (f->kind == FILE_OTHER)
         text = STR("neither file nor folder");
-    add(e, e->part, !good ? EXPLAIN_NO : opened ? EXPLAIN_CHOSEN : EXPLAIN_YES, path, text, STR(""));
+    explain_add(e, e->part, !good ? EXPLAIN_NO : opened ? EXPLAIN_CHOSEN : EXPLAIN_YES, path, text,
+                STR(""));
 }
 
 static void on_log(const struct request *r, enum log_level level, int error, const char *format,
@@ -530,7 +522,7 @@ static void on_log(const struct request *r, enum log_level level, int error, con
     struct str text = arena_vprintf(&e->arena, format, args);
     if (error)
         text = arena_printf(&e->arena, "%.*s (%d: %s)", STR_ARG(text), error, strerror(error));
-    add(e, "error log", EXPLAIN_PLAIN, text, STR(""), STR(""));
+    explain_add(e, "error log", EXPLAIN_PLAIN, text, STR(""), STR(""));
 }
 
 static const struct trace hooks = {

@@ -243,6 +243,8 @@ struct source *files_source(struct request *r, struct file *f, struct str path)
                                .threads = threads };
     if (f->directio || threads)
         s->source.ops = &piece_ops;
+    else if (r->version == VERSION_20)         /* its frames have a space of their own to read into */
+        s->source.ops = &sendfile_ops;
     else if (f->size <= FILES_WHOLE)
         s->source.ops = &small_ops;
     else

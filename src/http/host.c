@@ -122,20 +122,48 @@ static struct http_server *find_wildcard(const struct host_table *t, struct str 
     return NULL;
 }
 
-static struct http_server *find_server(const struct http_listen *l, struct request *r)
+static struct http_server *find_text(const struct host_table *t, struct str host)
 {
-    const struct host_table *t = l->hosts;
-    struct table_entry *e = table_find(&t->exact, str_hash(r->host), r->host);
+    struct table_entry *e = table_find(&t->exact, str_hash(host), host);
 
     if (e)
         return e->value;
-    struct http_server *server = t->wildcards ? find_wildcard(t, r->host) : NULL;
-    for (unsigned i = 0; !server && i < t->patterns.count; i++) {
+    return t->wildcards ? find_wildcard(t, host) : NULL;
+}
+
+static struct http_server *find_pattern(const struct host_table *t, struct str host,
+                                        struct script *s)
+{
+    for (unsigned i = 0; i < t->patterns.count; i++) {
         const struct pattern_host *p = &t->patterns.items[i];
-        if (pattern_match(p->pattern, request_script(r), r->host) == PATTERN_MATCH)
-            server = p->server;
+        if (pattern_match(p->pattern, s, host) == PATTERN_MATCH)
+            return p->server;
     }
-    return server;
+    return NULL;
+}
+
+static struct http_server *find_server(const struct http_listen *l, struct request *r)
+{
+    const struct host_table *t = l->hosts;
+    struct http_server *server = find_text(t, r->host);
+
+    if (server || t->patterns.count == 0)
+        return server;
+    return find_pattern(t, r->host, request_script(r));
+}
+
+struct http_server *host_find_named(const struct http_listen *l, struct str name,
+                                    struct arena *scratch)
+{
+    const struct host_table *t = l->hosts;
+    struct http_server *server = t ? find_text(t, name) : NULL;
+
+    if (!server && t && t->patterns.count) {
+        struct script s = { .arena = scratch, .names = l->default_server->http->variables };
+        s.values = ARENA_NEW_ARRAY(scratch, struct value, variables_count(s.names) + 1);
+        server = find_pattern(t, name, &s);
+    }
+    return server ? server : l->default_server;
 }
 
 void host_choose_server(struct request *r, const struct http_listen *l)

@@ -23,6 +23,10 @@ struct server_name {
 bool host_parse(struct arena *a, struct str value, struct str *host, unsigned *port);
 /* Sets r->server (and conf, location) by r->host. */
 void host_choose_server(struct request *r, const struct http_listen *l);
+/* The server that a name belongs to (in lower case, not empty) before there is a request: the default
+ * server if none bears it. */
+struct http_server *host_find_named(const struct http_listen *l, struct str name,
+                                    struct arena *scratch);
 /* Builds the tables of an address; conflicting names are warned of. */
 bool host_build(struct setting *s, struct http_listen *l);
 

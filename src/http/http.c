@@ -16,7 +16,9 @@
 #include "http/request.h"
 #include "http/modules/log_file.h"
 #include "http/modules/password_file.h"
+#include "http/v2/v2.h"
 #include "http/variables.h"
+#include "modules_enabled.h"
 #include "script/pattern.h"
 
 const struct protocol http_protocol = { "http", SOCK_STREAM, client_accept, NULL };
@@ -227,7 +229,13 @@ static bool parse_listen(struct setting *s, void *field)
 
     (void)field;
     server_of(s->block->object)->listens = true;
-    return listen_words_parse(s, LISTEN_DEFAULT | LISTEN_PROXY_PROTOCOL, 80, &w) && add_listen(s, &w);
+    if (!listen_words_parse(s, LISTEN_DEFAULT | LISTEN_PROXY_PROTOCOL IF_MODULE_v2(| LISTEN_HTTP2)
+                            IF_MODULE_ssl(| LISTEN_SSL), 80, &w))
+        return false;
+    if (w.flags & LISTEN_HTTP2)
+        setting_warn(s, 0, "the \"listen ... http2\" directive is deprecated, use the \"http2\" "
+                           "directive instead");
+    return add_listen(s, &w);
 }
 
 /* Lines that leave their mark on the server itself have no value of their own to show. */
@@ -334,12 +342,26 @@ static void add_variables(struct variables *names)
     }
 }
 
+/* What modules have to do once all servers are known. */
+static bool settle_modules(struct setting *s, struct http *h)
+{
+    for (unsigned i = 0; i < modules_count() && s->config->diag->errors == 0; i++) {
+        const struct module *m = modules_at(i);
+        const struct http_module *extra = m->extra;
+        if ((m->contexts & (IN_HTTP | IN_SERVER | IN_LOCATION)) && extra && extra->settle &&
+            !extra->settle(s, h))
+            return false;
+    }
+    return true;
+}
+
 static bool open_http(struct setting *s)
 {
     struct generation *g = s->config->generation;
     struct http *h = ARENA_NEW(&g->arena, struct http);
 
     g->http = h;
+    h->conf_prefix = s->config->conf_prefix;
     h->variables = variables_new(&g->arena);
     add_variables(h->variables);
     config_set_variables(s->block, h->variables);
@@ -350,7 +372,7 @@ static bool open_http(struct setting *s)
         if (!host_build(s, h->listens.items[i]))
             return false;
     }
-    return true;
+    return settle_modules(s, h);
 }
 
 static const struct directive rows[] = {
@@ -365,7 +387,7 @@ static const struct directive rows[] = {
       .syntax = "method ... { ... }",
       .help = "Directives for all methods but these; GET stands for HEAD, too." },
     { "listen", IN_SERVER, ARGS_RANGE(1, ARGS_ANY), &type_listen, .flags = REPEATS,
-      .syntax = "address[:port] | port | unix:path [default_server] [proxy_protocol] "
+      .syntax = "address[:port] | port | unix:path [default_server] [ssl] [proxy_protocol] "
                 "[setfib=number] [fastopen=number] [backlog=number] [rcvbuf=size] [sndbuf=size] "
                 "[accept_filter=filter] [deferred] [bind] [ipv6only=on|off] [reuseport] "
                 "[multipath] [so_keepalive=on|off|[keepidle]:[keepintvl]:[keepcnt]]",
@@ -384,4 +406,5 @@ void http_worker_fini(void)
     files_worker_fini();
     log_cache_close_all();
     password_file_forget_all();
+    IF_MODULE_v2(v2_worker_fini();)
 }

@@ -12,14 +12,21 @@
 
 extern const struct protocol http_protocol;
 
+struct http;
+struct tls_acceptor;                       /* net/tls.h */
+
 /* What a module's `extra` points at, where the module has more than directives. */
 struct http_module {
     const struct variable *variables;      /* ended by one without name; NULL: none */
+    /* When all servers and listeners are known, and no mistake was found; false after setting_error().
+     * NULL: there is nothing to do then. */
+    bool (*settle)(struct setting *s, struct http *h);
 };
 
 /* What generation->http points at. */
 struct http {
     struct block *block;
+    struct str conf_prefix;                /* folder of the configuration, with its slash */
     struct variables *variables;
     ARRAY(struct http_server *) servers;
     ARRAY(struct http_listen *) listens;
@@ -36,6 +43,7 @@ struct http_listen {
     bool ssl, http2, quic, proxy_protocol;
     bool explicit_default;
     struct str place;                      /* file:line of the first listen of that address */
+    const struct tls_acceptor *tls;        /* NULL: clients speak in clear */
 };
 
 struct http_server {

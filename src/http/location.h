@@ -38,6 +38,7 @@ struct location {
     const struct location *limited;    /* what counts for the others; NULL: nothing is limited */
     bool auto_redirect;                /* a proxied "/x/": "/x" is redirected to it */
     bool internal;
+    bool connects;                     /* its handler takes CONNECT; no other one does */
     const struct location *outer;      /* the one that it is nested in; NULL at the server's level */
 
     struct radix *prefixes;            /* nested prefix and exact locations; NULL: none */

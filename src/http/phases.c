@@ -19,6 +19,7 @@
 #include "http/modules/limit_conn.h"
 #include "http/modules/random_index.h"
 #include "http/modules/rewrite/rewrite.h"
+#include "http/modules/ssl/ssl.h"
 #include "http/modules/static.h"
 #include "http/modules/try_files.h"
 #include "modules_enabled.h"
@@ -36,6 +37,8 @@ static bool is_internal(void *const *conf)
 /* A location that a module has given its own handler (proxy_pass and its like). */
 static int run_handler(struct request *r)
 {
+    if (r->method == METHOD_CONNECT && !r->location->connects)
+        return STATUS_NOT_ALLOWED;
     return r->location->handler ? r->location->handler(r) : STEP_NEXT;
 }
 
@@ -53,19 +56,18 @@ static const struct http_step handler_step = {
 static int hold_back(struct request *r, int status)
 {
     uint64_t delay = core_conf(r->conf)->auth_delay;
-    struct client *c = r->client;
 
     if (status != STATUS_UNAUTHORIZED || delay == 0 || r->parent || r->trace)
         return status;
     if (r->held_ms == 0) {
         r->held_ms = clock_ms() + delay;
-        client_wait(c, delay);
+        request_wait_ms(r, delay);
         return STEP_WAIT;
     }
     if (clock_ms() < r->held_ms)
         return request_wait(r);
     r->held_ms = 0;
-    c->timed_out = false;
+    r->timed_out = false;
     return status;
 }
 
@@ -87,6 +89,7 @@ static const struct http_step satisfy_step = {
 };
 
 static const struct http_step *const steps[] = {
+    IF_MODULE_ssl(&ssl_step,)
     IF_MODULE_realip(&realip_step,)
     IF_MODULE_rewrite(&rewrite_server_step,)
     &find_location_step,
@@ -128,7 +131,8 @@ static int grant(struct request *r)
     r->access_status = 0;
     for (unsigned i = 0; i < r->response.headers.list.count; i++) {
         struct header *f = &r->response.headers.list.items[i];
-        f->hidden = f->hidden || str_eq_nocase(f->name, STR("WWW-Authenticate"));
+        f->hidden = f->hidden || str_eq_nocase(f->name, STR("WWW-Authenticate")) ||
+                    str_eq_nocase(f->name, STR("Proxy-Authenticate"));
     }
     phases_restart(r, PHASE_PRECONTENT);
     return STEP_AGAIN;

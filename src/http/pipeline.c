@@ -12,6 +12,7 @@
 #include "http/modules/charset.h"
 #include "http/modules/not_modified.h"
 #include "http/modules/range.h"
+#include "http/modules/slice.h"
 #include "http/modules/ssi/ssi.h"
 #include "http/modules/sub.h"
 #include "http/modules/userid.h"
@@ -22,6 +23,7 @@
  * last the nearest to the wire.
  */
 static const struct http_filter *const filters[] = {
+    IF_MODULE_slice(&slice_filter,)
     &not_modified_filter,
     &add_header_filter,
     IF_MODULE_userid(&userid_filter,)

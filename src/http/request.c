@@ -15,6 +15,8 @@
 #include "http/subrequest.h"
 #include "http/v1/v1.h"
 #include "http/modules/access_log.h"
+#include "http/proxy/exchange_log.h"
+#include "http/proxy/tunnel.h"
 
 enum method request_method(struct str name)
 {
@@ -132,7 +134,9 @@ static int request_respond(struct request *r)
         return bad_body;
     if (r->error_status)                       /* the page of an error keeps the error's status */
         r->response.status = status_on_wire(r->error_status);
-    int status = pipeline_apply(r, l->filters);
+    if (r->flags.connect && !r->flags.tunnel && r->response.status / 100 == 2)
+        return STATUS_NOT_ALLOWED;             /* it would say there is one: RFC 9110 section 9.3.6 */
+    int status = r->flags.part ? 0 : pipeline_apply(r, l->filters);
     if (status)
         return status;
     if (r->response.status == STATUS_NO_CONTENT || r->response.status == STATUS_NOT_MODIFIED)
@@ -188,6 +192,22 @@ static bool give_up(struct request *r)
     return true;
 }
 
+/* What a location wants asked for behind its responses. */
+static void begin_post_action(struct request *r)
+{
+    struct str action = core_conf(r->conf)->post_action;
+    struct request *sub;
+
+    if (action.len == 0 || r->flags.post_action)
+        return;
+    r->flags.post_action = true;
+    sub = subrequest_new(r, action.data[0] == '@' ? r->uri : action, r->args);
+    if (sub && action.data[0] == '@')
+        (void)request_redirect_named(sub, action);     /* without such a location it ends at once */
+    if (sub)
+        subrequest_in_background(sub);
+}
+
 bool request_run(struct request *r)
 {
     if (r->backgrounds)
@@ -199,12 +219,15 @@ bool request_run(struct request *r)
     }
     if (r->state == REQUEST_SENDING) {
         int result = r->wire->send(r);
-        if (result == STEP_WAIT)
+        if (result == STEP_WAIT && r->flags.tunnel)
+            result = tunnel_hear(r->exchange) ? STEP_WAIT : STEP_ABORT;
+        else if (result == STEP_WAIT)
             drain_meanwhile(r);
         if (result != STEP_NEXT)
             return result == STEP_ABORT && give_up(r);
         r->flags.response_complete = true;
         r->state = REQUEST_DRAINING;
+        begin_post_action(r);
     }
     if (r->flags.keepalive) {
         int result = body_finish(r);
@@ -214,7 +237,7 @@ bool request_run(struct request *r)
             r->flags.keepalive = false;
     }
     if (r->backgrounds && !subrequest_run_background(r)) {
-        client_wait_no_more(r->client);
+        request_wait_no_more(r);
         return false;
     }
     request_end(r, r->flags.keepalive ? CLIENT_KEEP : CLIENT_FINISH);
@@ -223,17 +246,12 @@ bool request_run(struct request *r)
 
 int request_wait(struct request *r)
 {
-    if (!(r->client->connection.watch.ready & (READY_EOF | READY_ERROR)))
+    if (!request_gone(r))
         return STEP_WAIT;
     request_log(r, LOG_LEVEL_INFO, 0, "client prematurely closed connection");
     if (!r->flags.head_sent)
         r->response.status = STATUS_CLIENT_CLOSED;
     return STEP_ABORT;
-}
-
-void request_wake(struct request *r)
-{
-    client_wake(r->client);
 }
 
 void request_refuse(struct request *r, unsigned status)
@@ -246,7 +264,6 @@ void request_refuse(struct request *r, unsigned status)
 
 void request_end(struct request *r, enum client_after after)
 {
-    struct client *c = r->client;
     struct generation *generation = r->generation;
 
     r->state = REQUEST_ENDED;
@@ -260,7 +277,7 @@ void request_end(struct request *r, enum client_after after)
     subrequest_end_background(r);
     for (struct request_cleanup *clean = r->cleanups; clean; clean = clean->next)
         clean->run(clean->data);
-    client_request_ended(c, after);
+    r->wire->ended(r, after);
     struct arena arena = r->arena;
     arena_fini(&arena);
     generation_unref(generation);
@@ -346,6 +363,8 @@ static void request_describe(const void *object, struct out *o)
 {
     const struct request *r = object;
 
+    if (r->exchange)
+        exchange_put_doing(r->exchange, o);
     OUT_LITERAL(o, ", client: ");
     peer_put_ip(o, &r->peer);
     OUT_LITERAL(o, ", server: ");
@@ -354,6 +373,8 @@ static void request_describe(const void *object, struct out *o)
         out_printf(o, ", request: \"%.*s\"", STR_ARG(r->line));
     if (r->parent)
         out_printf(o, ", subrequest: \"%.*s\"", STR_ARG(r->uri));
+    if (r->exchange)
+        exchange_put_upstream(r->exchange, o);
     struct str host = headers_value(&r->headers, HEADER_HOST);
     if (host.data)
         out_printf(o, ", host: \"%.*s\"", STR_ARG(host));
@@ -372,18 +393,23 @@ bool request_log_enabled(const struct request *r, enum log_level level)
     return log_enabled(log_of(r), level);
 }
 
-void request_log(const struct request *r, enum log_level level, int error, const char *format, ...)
+void request_vlog(const struct request *r, enum log_level level, int error, const char *format,
+                  va_list args)
 {
     struct log_scope scope = { r->client->connection.number, r, request_describe };
-    va_list args;
 
-    if (!r->trace && !request_log_enabled(r, level))
-        return;
-    va_start(args, format);
     if (r->trace)
         r->trace->log(r, level, error, format, args);
-    else
+    else if (request_log_enabled(r, level))
         log_vwrite(log_of(r), level, error, &scope, format, args);
+}
+
+void request_log(const struct request *r, enum log_level level, int error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    request_vlog(r, level, error, format, args);
     va_end(args);
 }
 

@@ -59,6 +59,13 @@ struct wire {
     ssize_t (*read_body)(struct request *r, char *buffer, size_t size);
     /* An interim response (100, 103) with the fields given, at once. */
     void (*interim)(struct request *r, unsigned status, const struct headers *fields);
+    /* See request_wait_ms(), request_wait_no_more(), request_wake() and request_gone(). */
+    void (*wait)(struct request *r, uint64_t ms);
+    void (*wait_no_more)(struct request *r);
+    void (*wake)(struct request *r);
+    bool (*gone)(const struct request *r);
+    /* The request's memory is still there: what becomes of its connection or stream. */
+    void (*ended)(struct request *r, enum client_after after);
 };
 
 enum request_state {
@@ -91,6 +98,10 @@ struct request_flags {
     bool rewritten : 1;            /* the path is no longer the one that unparsed_uri was */
     bool discard_body : 1;         /* nobody wants the request's body: it is read away */
     bool subrequest_waited : 1;
+    bool connect : 1;              /* its method was CONNECT, whatever an error page made of it */
+    bool part : 1;                 /* a clone for a part of its parent's response: no filter sees it */
+    bool post_action : 1;          /* it has been begun */
+    bool tunnel : 1;               /* behind the response's head bytes go to and fro as they are */
 };
 
 struct response {
@@ -111,8 +122,9 @@ struct response {
     struct headers trailers;
     void (*make_trailers)(struct request *r);  /* adds some when the body is at its end; or NULL */
     struct source *body;           /* NULL: none */
-    bool allow_ranges;
+    bool allow_ranges, single_range;   /* single: not several at once */
     bool expires_set;
+    bool type_settled;             /* X-Accel-Redirect came with a type: that of what is sent in its place */
     bool foreign;                  /* an upstream's, which has judged the request's conditions itself */
     bool has_date, has_server;     /* fields of these names stand in headers: no other is sent */
 };
@@ -147,6 +159,7 @@ struct request {
     struct headers trailers;       /* of a chunked request */
     int64_t content_length;        /* of the request's body; -1: none or chunked */
     bool chunked_body;
+    bool timed_out;                /* what request_wait_ms() allowed is over; who goes on takes it back */
 
     struct body *body;             /* http/body.h; NULL until someone asked for it */
     struct response response;
@@ -156,6 +169,7 @@ struct request {
     unsigned redirects_left;       /* internal redirects, from 10 */
     unsigned subrequests_left;
 
+    unsigned number;               /* of it on its connection, from 1 */
     uint64_t start_ms;             /* clock_ms() at its first byte */
     time_t start_seconds;
     unsigned start_msec;
@@ -203,9 +217,31 @@ int request_walk(struct request *r);
 /* Does what can be done now; true when the request has ended (it is gone then). */
 bool request_run(struct request *r);
 /* Something that the request waited for has happened: it runs on in this turn of the loop. */
-void request_wake(struct request *r);
-/* For who only waits for time to pass: STEP_WAIT, or STEP_ABORT (logged) where the client has closed its
- * side: it will not read what comes late. */
+static inline void request_wake(struct request *r)
+{
+    r->main->wire->wake(r->main);
+}
+
+/* The request waits, `ms` at most: then the main request's timed_out is set, and it runs. */
+static inline void request_wait_ms(struct request *r, uint64_t ms)
+{
+    r->main->wire->wait(r->main, ms);
+}
+
+/* The timer of the call above, if it runs, means nothing any more. */
+static inline void request_wait_no_more(struct request *r)
+{
+    r->main->wire->wait_no_more(r->main);
+}
+
+/* Whether the client has closed its side, or has taken the request back. */
+static inline bool request_gone(const struct request *r)
+{
+    return r->main->wire->gone(r->main);
+}
+
+/* For who only waits for time to pass: STEP_WAIT, or STEP_ABORT (logged) where the client is gone: it
+ * will not read what comes late. */
 int request_wait(struct request *r);
 /* The only exit: logs, runs cleanups, closes the body, unpins the generation, frees. */
 void request_end(struct request *r, enum client_after after);
@@ -228,6 +264,8 @@ void **request_context(struct request *r, unsigned module_index);
 /* A line in the location's error log, with client, server, request and host added. */
 void request_log(const struct request *r, enum log_level level, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+void request_vlog(const struct request *r, enum log_level level, int error, const char *format,
+                  va_list args);
 bool request_log_enabled(const struct request *r, enum log_level level);
 
 #endif

@@ -87,6 +87,38 @@ static void response_clear(struct request *r)
     res->headers = headers;
 }
 
+/* "http://host:port", as the directives say, before a path. */
+static void put_origin(struct out *o, const struct request *r)
+{
+    const struct core_conf *conf = core_conf(r->conf);
+    const struct connection *connection = &r->client->connection;
+    bool secure = connection->transport != &transport_plain;
+    struct str host = conf->server_name_in_redirect ? r->server->name : r->host;
+    struct address local;
+    bool have = (conf->port_in_redirect || !host.len) &&
+                address_local(connection->watch.fd, &local);
+    unsigned port = have && conf->port_in_redirect ? address_port(&local) : 0;
+
+    out_str(o, secure ? STR("https://") : STR("http://"));
+    if (host.len)
+        out_str(o, host);
+    else if (have)
+        address_put_host(o, &local, true);
+    if (port && port != (secure ? 443 : 80)) {
+        out_char(o, ':');
+        out_uint(o, port);
+    }
+}
+
+void response_put_location(struct out *o, const struct request *r)
+{
+    struct str location = r->response.location;
+
+    if (location.data[0] == '/' && core_conf(r->conf)->absolute_redirect)
+        put_origin(o, r);
+    out_str(o, location);
+}
+
 struct str response_server(struct request *r)
 {
     const struct core_conf *conf = core_conf(r->conf);
@@ -205,6 +237,8 @@ static const struct error_page *find_error_page(const struct request *r, unsigne
 
 int response_status(struct request *r, unsigned status)
 {
+    if (status == STATUS_UNAUTHORIZED && r->method == METHOD_CONNECT)
+        status = STATUS_PROXY_AUTHENTICATION_REQUIRED;
     if (r->trace)
         r->trace->status(r, status);
     response_clear(r);
@@ -216,7 +250,7 @@ int response_status(struct request *r, unsigned status)
         return STEP_ABORT;
     }
     const struct error_page *page = find_error_page(r, status);
-    if (page && r->method != METHOD_CONNECT)
+    if (page)
         return error_page(r, page, status);
     return built_in_page(r, status);
 }
@@ -230,7 +264,7 @@ int response_redirect(struct request *r, unsigned status, struct str location)
         request_log(r, LOG_LEVEL_ERROR, 0, "the address of a redirect has a line break in it");
         return STATUS_INTERNAL_SERVER_ERROR;
     }
-    const struct error_page *page = r->method != METHOD_CONNECT ? find_error_page(r, status) : NULL;
+    const struct error_page *page = find_error_page(r, status);
     res->location = location;                  /* a page in its place keeps the address */
     return page ? error_page(r, page, status) : built_in_page(r, status);
 }

@@ -4,6 +4,7 @@
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
 
+#include "base/out.h"
 #include "http/request.h"
 
 void response_init(struct response *res);
@@ -20,6 +21,9 @@ int response_redirect(struct request *r, unsigned status, struct str location);
 
 /* The name of the server as server_tokens allows; empty: none is told. */
 struct str response_server(struct request *r);
+
+/* The value of Location: a path is made absolute, a URL is sent as it is. */
+void response_put_location(struct out *o, const struct request *r);
 
 /* Adds a field to the response.  CR, LF and NUL in the value become spaces. */
 struct header *response_header(struct request *r, struct str name, struct str value);

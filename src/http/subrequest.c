@@ -73,6 +73,24 @@ struct request *subrequest_new(struct request *parent, struct str uri, struct st
     return sub;
 }
 
+struct request *subrequest_clone(struct request *parent)
+{
+    struct request *sub = subrequest_new(parent, parent->uri, parent->args);
+
+    if (!sub)
+        return NULL;
+    sub->method = parent->method;
+    sub->method_name = parent->method_name;
+    sub->flags.internal = parent->flags.internal;
+    sub->flags.rewritten = parent->flags.rewritten;
+    sub->flags.path_settled = parent->flags.path_settled;
+    sub->location = parent->location;
+    sub->conf = parent->conf;
+    sub->steps = parent->steps;
+    phases_restart(sub, PHASE_CONTENT);
+    return sub;
+}
+
 int subrequest_run(struct request *sub)
 {
     if (sub->state == REQUEST_SENDING)

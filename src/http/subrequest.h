@@ -14,6 +14,9 @@
  */
 struct request *subrequest_new(struct request *parent, struct str uri, struct str args);
 
+/* One that asks for the same once more, in the same location, from its handler on. */
+struct request *subrequest_clone(struct request *parent);
+
 /*
  * Walks its phases: STEP_WAIT (it wakes the main request by itself), STEP_RESPOND when its response's
  * head is settled (status, fields, body: pull or close it), or STEP_ABORT.

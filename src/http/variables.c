@@ -291,7 +291,7 @@ static bool get_connection(struct script *s, const struct variable *var, struct 
 static bool get_connection_requests(struct script *s, const struct variable *var, struct value *v)
 {
     (void)var;
-    return give_number(s, v, request_of(s)->client->requests);
+    return give_number(s, v, request_of(s)->number);
 }
 
 static bool get_connection_time(struct script *s, const struct variable *var, struct value *v)

@@ -168,7 +168,7 @@ static bool failed(const char *what)
     return false;
 }
 
-static bool become_user(const struct process_conf *conf)
+static bool become_user(const struct process_conf *conf, bool transparent)
 {
     struct worker_user user;
 
@@ -180,12 +180,16 @@ static bool become_user(const struct process_conf *conf)
         return failed("setgid()");
     if (initgroups(user.name.data, user.gid) != 0)
         return failed("initgroups()");
+    if (transparent && user.uid != 0 && !os_keep_rights())
+        return failed("keeping rights");
     if (setuid(user.uid) != 0)
         return failed("setuid()");
     if (user.uid != 0 && setuid(0) == 0) {
         log_note(LOG_LEVEL_EMERG, 0, "the rights of root could not be given up");
         return false;
     }
+    if (transparent && user.uid != 0 && !os_reduce_rights())
+        log_note(LOG_LEVEL_ALERT, errno, "the right to bind to foreign addresses could not be kept");
     return true;
 }
 
@@ -198,7 +202,7 @@ bool limits_enter(const struct process_conf *conf, const struct generation *g, u
     set_descriptors(conf, g, ordinal);
     set_core_size(conf);
     set_processors(&conf->affinity, ordinal);
-    if (!become_user(conf))
+    if (!become_user(conf, g->transparent))
         return false;
     os_allow_core_dumps();
     os_no_new_rights();
@@ -254,6 +258,7 @@ bool limits_need_new_workers(const struct generation *old_generation,
            !same_list(a->modules.items, a->modules.count, b->modules.items, b->modules.count) ||
            !str_eq(a->working_directory, b->working_directory) || a->priority != b->priority ||
            is_raised(&a->rlimit_nofile, &b->rlimit_nofile) ||
+           (new_generation->transparent && !old_generation->transparent) ||
            a->rlimit_core.set != b->rlimit_core.set ||
            a->rlimit_core.value != b->rlimit_core.value ||
            !str_eq(events_conf(old_generation)->use, events_conf(new_generation)->use);

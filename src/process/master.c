@@ -79,6 +79,9 @@ static int pack(const struct loaded *l)
         .prefix = options->prefix,
         .conf_prefix = options->conf_prefix,
     };
+
+    b.files.items = l->generation->files.items;
+    b.files.count = l->generation->files.count;
     int fd = bundle_pack(&b);
 
     if (fd < 0)

@@ -11,6 +11,7 @@
 
 #include "base/out.h"
 #include "config.h"
+#include "net/tls.h"
 #include "process/signals.h"
 
 static const char usage[] =
@@ -45,6 +46,17 @@ void options_help(void)
     fputs(usage, stderr);
 }
 
+static void options_tls(void)
+{
+    struct arena a;
+
+    arena_init(&a);
+    struct str tls = tls_library(&a);
+    if (tls.len)
+        fprintf(stderr, "built with %.*s\nTLS SNI support enabled\n", STR_ARG(tls));
+    arena_fini(&a);
+}
+
 void options_version(bool build)
 {
     fprintf(stderr, "weir version: weir/%s%s\n", WEIR_VERSION,
@@ -52,6 +64,7 @@ void options_version(bool build)
     if (!build)
         return;
     fprintf(stderr, "built by %s\n", WEIR_COMPILER);
+    options_tls();
     fprintf(stderr, "configure arguments:%s%s%s%s\n", WEIR_CONFIGURE_ARGUMENTS[0] ? " " : "",
             WEIR_CONFIGURE_ARGUMENTS, WEIR_MODULES[0] ? " " : "", WEIR_MODULES);
 }

@@ -190,6 +190,7 @@ bool serving_use(struct generation *g, struct socket_place *places)
     free(old_doors);
     current = g;
     apply_settings(g);
+    generation_use(g);
     if (!quitting)
         start_all();
     shared_set_accepting(own_slot, !quitting);

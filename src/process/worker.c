@@ -95,7 +95,7 @@ static void adopt(void)
 
     diag_init(&d);
     if (bundle_unpack(incoming.bundle, &b))
-        g = config_resolve(b.tree, b.prefix, b.conf_prefix, &d);
+        g = config_resolve_packed(&b, &d);
     if (!g) {
         answer(MESSAGE_FAILED, incoming.number, first_mistake(&d));
     } else if (take_up(g)) {

@@ -41,6 +41,17 @@ struct geo_load {
 /* What stands for unix sockets and for texts that are no address, as in nginx. */
 static const uint32_t no_address = UINT32_MAX;
 
+/* A port may follow, as in $upstream_last_addr. */
+static bool read_address(struct str s, struct address *a)
+{
+    ptrdiff_t colon = str_rindex(s, ':');
+    unsigned port;
+
+    return address_parse_ip(s, 0, a) ||
+           (colon >= 0 && str_to_uint(str_from(s, (size_t)colon + 1), 65535, &port) &&
+            address_parse_ip(str_first(s, (size_t)colon), 0, a));
+}
+
 /* AF_UNSPEC if there is no address. */
 static struct peer geo_peer(const struct geo *g, struct script *s)
 {
@@ -50,7 +61,7 @@ static struct peer geo_peer(const struct geo *g, struct script *s)
     struct str line;
 
     if (g->source) {
-        if (address_parse_ip(value_str(variable_value(s, g->source)), 0, &a))
+        if (read_address(value_str(variable_value(s, g->source)), &a))
             p = peer_of(&a);
     } else if (hooks->peer) {
         hooks->peer(s, &p);

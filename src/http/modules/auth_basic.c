@@ -154,7 +154,8 @@ static int ask(struct request *r, const struct auth_basic_conf *c)
         out_char(&o, realm.data[i]);
     }
     out_char(&o, '"');
-    response_header(r, STR("WWW-Authenticate"), out_str_of(&o));
+    response_header(r, r->method == METHOD_CONNECT ? STR("Proxy-Authenticate")
+                                                   : STR("WWW-Authenticate"), out_str_of(&o));
     return STATUS_UNAUTHORIZED;
 }
 

@@ -325,7 +325,7 @@ static int delay(struct request *r, const struct limit_req_conf *c, struct limit
     if (c->dry_run)
         return STEP_NEXT;
     x->until_ms = clock_ms() + wait;
-    client_wait(r->client, wait);
+    request_wait_ms(r, wait);
     return STEP_WAIT;
 }
 
@@ -375,7 +375,7 @@ static int run(struct request *r)
         if (clock_ms() < x->until_ms)
             return request_wait(r);
         x->until_ms = 0;
-        r->client->timed_out = false;
+        r->main->timed_out = false;
         return STEP_NEXT;
     }
     if (x && x->outcome != NOT_LIMITED)

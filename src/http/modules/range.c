@@ -365,7 +365,7 @@ static void respond_partial(struct request *r, const struct ranges *ranges)
 static int range_apply(struct request *r)
 {
     struct response *res = &r->response;
-    unsigned max = core_conf(r->conf)->max_ranges;
+    unsigned most = core_conf(r->conf)->max_ranges, max = res->single_range && most ? 1 : most;
     struct ranges ranges;
 
     if (!res->allow_ranges)

@@ -336,22 +336,6 @@ static void decide(struct request *r, struct userid *u)
 
 /* ---- the response ---- */
 
-/* Wdy, DD-Mon-YY HH:MM:SS GMT, as the first cookies had it; four digits of years that need them. */
-static void put_cookie_date(struct out *o, time_t when)
-{
-    char space[HTTP_DATE_LEN];
-    struct out date = out_fixed(space, sizeof space);
-
-    clock_put_http_date(&date, when);
-    bool short_year = str_cmp((struct str){ space + 12, 4 }, STR("2037")) <= 0;
-    out_bytes(o, space, 7);                    /* "Sun, 06" */
-    out_char(o, '-');
-    out_bytes(o, space + 8, 3);
-    out_char(o, '-');
-    out_bytes(o, space + (short_year ? 14 : 12), short_year ? 2 : 4);
-    out_bytes(o, space + 16, HTTP_DATE_LEN - 16);
-}
-
 /* The identifier in 22 characters, the mark or "=", and "=". */
 static void put_id(struct out *o, const struct userid_conf *c, const struct userid *u)
 {
@@ -399,7 +383,7 @@ static int apply(struct request *r)
         OUT_LITERAL(&o, "; expires=Thu, 31-Dec-37 23:55:55 GMT");
     else if (c->expires) {
         OUT_LITERAL(&o, "; expires=");
-        put_cookie_date(&o, clock_seconds() + (time_t)c->expires);
+        clock_put_cookie_date(&o, clock_seconds() + (time_t)c->expires);
     }
     if (c->domain.len)
         out_printf(&o, "; domain=%.*s", STR_ARG(c->domain));

@@ -9,8 +9,45 @@
 #include "http/buffer.h"
 #include "http/core.h"
 #include "http/http.h"
+#include "http/v2/v2.h"
+#include "modules_enabled.h"
 
-const struct wire v1_wire = { "HTTP/1", v1_send, v1_read_body, v1_interim };
+static void v1_wait(struct request *r, uint64_t ms)
+{
+    client_wait(r->client, ms);
+}
+
+static void v1_wait_no_more(struct request *r)
+{
+    client_wait_no_more(r->client);
+}
+
+static void v1_wake(struct request *r)
+{
+    client_wake(r->client);
+}
+
+static bool v1_gone(const struct request *r)
+{
+    return (r->client->connection.watch.ready & (READY_EOF | READY_ERROR)) != 0;
+}
+
+static void v1_ended(struct request *r, enum client_after after)
+{
+    client_request_ended(r->client, after);
+}
+
+const struct wire v1_wire = {
+    .name = "HTTP/1",
+    .send = v1_send,
+    .read_body = v1_read_body,
+    .interim = v1_interim,
+    .wait = v1_wait,
+    .wait_no_more = v1_wait_no_more,
+    .wake = v1_wake,
+    .gone = v1_gone,
+    .ended = v1_ended,
+};
 
 static const struct server_conf *conf_of(const struct request *r)
 {
@@ -191,6 +228,17 @@ static ssize_t read_first(struct client *c)
     return n;
 }
 
+/* Whether a client's first bytes are HTTP/2's preface, or its beginning. */
+static bool is_v2(struct client *c)
+{
+    IF_MODULE_v2(const struct http_listen *l = c->listener->spec->object;
+    if (c->requests == 0 && *c->in->at == 'P' && c->connection.transport == &transport_plain &&
+        !l->ssl && v2_enabled(l->default_server->root.conf, l))
+        return v2_look(c) != V2_NO_PREFACE;)
+    (void)c;
+    return false;
+}
+
 /* An idle client has sent something, perhaps already with the request before.  false: it has not,
  * or the client is closed. */
 static bool begin(struct client *c)
@@ -201,6 +249,8 @@ static bool begin(struct client *c)
         client_now_idle(c);
         return false;
     }
+    if (n > 0 && is_v2(c))
+        return false;
     struct request *r = n > 0 ? request_new(c, &v1_wire) : NULL;
     if (!r) {
         if (n > 0)
@@ -220,7 +270,7 @@ static bool begin(struct client *c)
 bool v1_read_head(struct client *c)
 {
     if (c->state == CLIENT_IDLE && !begin(c))
-        return false;
+        return c->state == CLIENT_V2_IDLE;
 
     struct request *r = c->request;
     struct v1 *v = v1_of(r);
@@ -229,6 +279,8 @@ bool v1_read_head(struct client *c)
         if (status)
             return refuse(c, r, status);
         if (v->progress == V1_COMPLETE) {
+            if (v->settled)
+                v1_release(c, r);
             client_request_complete(c);
             return true;
         }
@@ -250,8 +302,25 @@ void v1_release(struct client *c, struct request *r)
         next = b->next;
         buffer_free(b);
     }
+    v->old = NULL;
     if (c->in && buffer_len(c->in) == 0) {
         buffer_free(c->in);
         c->in = NULL;
     }
+}
+
+size_t v1_take_rest(struct request *r, char *space, size_t size)
+{
+    struct client *c = r->client;
+    size_t n = c->in ? buffer_len(c->in) : 0;
+
+    if (n > size)
+        n = size;
+    if (n == 0)
+        return 0;
+    memcpy(space, c->in->at, n);
+    c->in->at += n;
+    if (v1_of(r)->settled)
+        v1_release(c, r);
+    return n;
 }

@@ -19,6 +19,7 @@ struct v1 {
     size_t scanned;                    /* bytes of the current line known to hold no line feed */
     size_t head_size;                  /* bytes of the head's whole lines so far */
     unsigned fields;
+    bool settled;                      /* no text points into a buffer any more */
 
     /* the request's body */
     struct v1_chunks chunks;
@@ -55,6 +56,9 @@ bool v1_read_head(struct client *c);
 unsigned v1_take_line(struct request *r, struct v1 *v, struct str line);
 /* What c->in holds becomes free for the next request: v1's part of a request's end. */
 void v1_release(struct client *c, struct request *r);
+
+/* Bytes that came behind the head, for who talks to the connection itself from now on: how many. */
+size_t v1_take_rest(struct request *r, char *space, size_t size);
 
 int v1_send(struct request *r);
 void v1_interim(struct request *r, unsigned status, const struct headers *fields);

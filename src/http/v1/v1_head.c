@@ -4,6 +4,7 @@
  */
 #include "http/core.h"
 #include "http/host.h"
+#include "http/http.h"
 #include "http/v1/v1.h"
 
 /* ---- the request line ---- */
@@ -66,6 +67,7 @@ static unsigned take_request_line(struct request *r, struct v1 *v, struct str li
     r->version = parsed.version <= VERSION_10 ? parsed.version : VERSION_11;
     r->flags.header_only = r->method == METHOD_HEAD;
     r->flags.simple = r->version == VERSION_9;
+    r->flags.empty_path = parsed.no_path;
     if (r->flags.simple) {
         v->progress = V1_COMPLETE;
         v->body_done = true;
@@ -146,7 +148,8 @@ static unsigned take_host(struct request *r)
     if (!r->scheme_host.len) {
         r->host = name;
         r->host_port = port;
-    }
+    } else                                    /* nobody is to believe the other: section 3.2.2 */
+        r->headers.list.items[r->headers.known[HEADER_HOST] - 1].value = r->scheme_host;
     return 0;
 }
 
@@ -225,23 +228,88 @@ static bool wants_keepalive(const struct request *r)
            !connection_has(r, STR("close"));
 }
 
+/* ---- a head that is kept for long ---- */
+
+/* What may become a tunnel, which has a request for as long as it lasts. */
+static bool may_be_tunnel(const struct request *r)
+{
+    const struct headers *h = &r->headers;
+
+    return (r->method == METHOD_CONNECT || h->known[HEADER_UPGRADE]) &&
+           !h->known[HEADER_CONTENT_LENGTH] && !h->known[HEADER_TRANSFER_ENCODING];
+}
+
+static void move_text(struct out *o, struct str *s)
+{
+    char *at = o->at;
+
+    out_str(o, *s);
+    s->data = at;
+}
+
+/* A part of `from` becomes the same part of `to`. */
+static void move_part(struct str *s, struct str from, struct str to)
+{
+    if (s->data >= from.data && s->data <= from.data + from.len)
+        s->data = to.data + (s->data - from.data);
+}
+
+/* Copies the head's texts out of the buffers, which are given back then.  Nobody has seen them yet. */
+static void settle(struct request *r, struct v1 *v)
+{
+    struct str line = r->line;
+    char *space = arena_try_alloc(&r->arena, v->head_size);
+    struct out o = out_fixed(space, v->head_size);
+
+    if (!space)
+        return;
+    move_text(&o, &r->line);
+    struct str *parts[] = { &r->method_name, &r->unparsed_uri, &r->uri, &r->args, &r->scheme_host,
+                            &r->host };
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        move_part(parts[i], line, r->line);
+    for (unsigned i = 0; i < r->headers.list.count; i++) {
+        move_text(&o, &r->headers.list.items[i].name);
+        move_text(&o, &r->headers.list.items[i].value);
+    }
+    v->settled = true;
+}
+
+static bool is_plain_for_tls(const struct request *r)
+{
+    const struct http_listen *l = r->client->listener->spec->object;
+
+    return l->ssl && r->client->connection.transport == &transport_plain;
+}
+
 /* All lines are there: what they mean together.  0, or a status. */
 static unsigned take_head(struct request *r, struct v1 *v)
 {
+    if (may_be_tunnel(r))
+        settle(r, v);
     unsigned status = take_host(r);
-
     if (status)
         return status;
     request_begin(r);
     r->received = v->head_size;
+    if (is_plain_for_tls(r)) {
+        request_log(r, LOG_LEVEL_INFO, 0, "client sent plain HTTP request to HTTPS port");
+        return STATUS_TO_HTTPS;
+    }
     status = take_framing(r, v);
     if (status)
         return status;
-    if (r->method == METHOD_TRACE || r->method == METHOD_CONNECT) {
+    r->flags.connect = r->method == METHOD_CONNECT;
+    if (r->method == METHOD_TRACE || (r->flags.connect && r->version < VERSION_11)) {
         request_log(r, LOG_LEVEL_INFO, 0, "client sent %.*s method", STR_ARG(r->method_name));
         return STATUS_NOT_ALLOWED;
     }
-    r->flags.keepalive = wants_keepalive(r);
+    if (r->flags.connect && !v->body_done) {
+        request_log(r, LOG_LEVEL_INFO, 0, "client sent CONNECT with a body");
+        return STATUS_BAD_REQUEST;
+    }
+    /* What comes behind CONNECT may be meant for a tunnel: it is never taken for a request. */
+    r->flags.keepalive = !r->flags.connect && wants_keepalive(r);
     return 0;
 }
 

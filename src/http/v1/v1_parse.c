@@ -113,7 +113,8 @@ static bool split_absolute(struct v1_request_line *r)
            rest.data[end] != '#')
         end++;
     r->authority = str_first(rest, end);
-    r->target = end < rest.len ? str_from(rest, end) : STR("/");
+    r->no_path = end == rest.len;
+    r->target = r->no_path ? STR("/") : str_from(rest, end);
     return end > 0;
 }
 
@@ -276,12 +277,20 @@ static bool chunk_byte(struct v1_chunks *c, char byte)
     return true;
 }
 
+static bool is_trailer(const struct v1_chunks *c, char byte)
+{
+    return c->state == CHUNK_TRAILER_NAME || c->state == CHUNK_TRAILER_VALUE ||
+           c->state == CHUNK_TRAILER_LF || (c->state == CHUNK_TRAILER_START && byte != '\r');
+}
+
 bool v1_chunks_next(struct v1_chunks *c, struct str in, size_t *used, struct str *body)
 {
     size_t i = 0;
 
     *body = (struct str){ NULL, 0 };
     while (i < in.len && c->state != CHUNK_DATA && c->state != CHUNK_DONE) {
+        if (c->trailers && is_trailer(c, in.data[i]))
+            out_char(c->trailers, in.data[i]);
         if (!chunk_byte(c, in.data[i++]))
             return false;
     }

@@ -5,6 +5,7 @@
 #ifndef HTTP_V1_PARSE_H
 #define HTTP_V1_PARSE_H
 
+#include "base/out.h"
 #include "base/str.h"
 
 struct v1_request_line {
@@ -13,6 +14,7 @@ struct v1_request_line {
     struct str scheme;             /* of absolute-form; empty otherwise */
     struct str authority;          /* of absolute-form or of CONNECT; empty otherwise */
     unsigned version;              /* major * 1000 + minor; 9 for a plain "GET /path" */
+    bool no_path;                  /* of absolute-form: the target's "/" was not sent */
 };
 
 enum v1_result {
@@ -39,7 +41,7 @@ enum v1_result v1_parse_field(struct str line, bool underscores, struct str *nam
 
 /*
  * Chunked transfer coding (section 7.1), a byte stream in, body bytes out.  Lines end in CR LF and
- * in nothing else; extensions and trailers are checked and dropped.
+ * in nothing else; extensions and trailers are checked, and extensions dropped.
  */
 enum v1_chunk_state {
     CHUNK_SIZE_START,
@@ -64,6 +66,7 @@ struct v1_chunks {
     enum v1_chunk_state state;
     uint64_t left;                 /* bytes of the chunk still to come */
     unsigned extra;                /* bytes of extensions and trailers so far: bounded */
+    struct out *trailers;          /* where the lines of trailers go; NULL: nobody wants them */
 };
 
 enum { V1_MAX_CHUNK_EXTRA = 16384 };

@@ -9,12 +9,12 @@
 
 #include "http/core.h"
 #include "http/http.h"
+#include "http/pace.h"
 #include "http/response.h"
 
 enum {
     HEAD_SPACE = 65536,            /* the largest head of a response */
     TURN_BYTES = 2 << 20,          /* sent to one client before others get their turn */
-    PAUSE_MS = 100,                /* of limit_rate, at least: not a call for every few bytes */
 };
 
 static char head_space[HEAD_SPACE];
@@ -68,38 +68,10 @@ static void put_description(struct out *o, const struct request *r)
     }
 }
 
-/* "http://host:port", as the directives say, before a path. */
-static void put_origin(struct out *o, const struct request *r)
-{
-    const struct core_conf *conf = core_conf(r->conf);
-    const struct connection *connection = &r->client->connection;
-    bool secure = connection->transport != &transport_plain;
-    struct str host = conf->server_name_in_redirect ? r->server->name : r->host;
-    struct address local;
-    bool have = (conf->port_in_redirect || !host.len) &&
-                address_local(connection->watch.fd, &local);
-    unsigned port = have && conf->port_in_redirect ? address_port(&local) : 0;
-
-    out_str(o, secure ? STR("https://") : STR("http://"));
-    if (host.len)
-        out_str(o, host);
-    else if (have)
-        address_put_host(o, &local, true);
-    if (port && port != (secure ? 443 : 80)) {
-        out_char(o, ':');
-        out_uint(o, port);
-    }
-}
-
-/* A path is made absolute; a URL is sent as it is. */
 static void put_location(struct out *o, const struct request *r)
 {
-    struct str location = r->response.location;
-
     OUT_LITERAL(o, "Location: ");
-    if (location.data[0] == '/' && core_conf(r->conf)->absolute_redirect)
-        put_origin(o, r);
-    out_str(o, location);
+    response_put_location(o, r);
     OUT_LITERAL(o, "\r\n");
 }
 
@@ -141,9 +113,9 @@ static void put_connection(struct out *o, struct request *r)
         r->flags.keepalive = false;
     if (r->response.status == STATUS_SWITCHING_PROTOCOLS)
         OUT_LITERAL(o, "Connection: upgrade\r\n");
-    else if (!r->flags.keepalive)
+    else if (!r->flags.keepalive && !r->flags.tunnel)
         OUT_LITERAL(o, "Connection: close\r\n");
-    else {
+    else if (r->flags.keepalive) {
         OUT_LITERAL(o, "Connection: keep-alive\r\n");
         if (conf->keepalive_timeout.header) {
             OUT_LITERAL(o, "Keep-Alive: timeout=");
@@ -157,7 +129,7 @@ static void put_connection(struct out *o, struct request *r)
 static void choose_framing(struct request *r)
 {
     struct response *res = &r->response;
-    bool bodiless = r->flags.header_only || res->status < STATUS_OK;
+    bool bodiless = r->flags.header_only || res->status < STATUS_OK || r->flags.tunnel;
     bool chunks = r->version == VERSION_11 && core_conf(r->conf)->chunked_transfer_encoding;
 
     if (res->make_trailers && chunks && !bodiless)
@@ -279,43 +251,12 @@ static void queue_body(struct request *r, struct v1 *v)
         queue_memory(v, "\r\n", 2);
 }
 
-/* Bytes that may be pulled now; 0: none, and v->resume_ms says when.  What limit_rate has earned
- * grows with the time, from a second's worth at the start. */
+/* Bytes that may be pulled now; 0: none, and v->resume_ms says when. */
 static size_t allowance(const struct request *r, struct v1 *v)
 {
     size_t max = core_conf(r->conf)->sendfile_max_chunk;
 
-    if (max == 0 || max > TURN_BYTES)
-        max = TURN_BYTES;
-    v->resume_ms = 0;
-    if (r->limit_rate == 0)
-        return max;
-    uint64_t body = r->sent > r->head_bytes ? r->sent - r->head_bytes : 0, ms = clock_ms();
-    uint64_t earned = r->limit_rate_after + r->limit_rate / 1000 * (ms - r->start_ms + 1000) +
-                      r->limit_rate % 1000 * (ms - r->start_ms + 1000) / 1000;
-    if (body >= earned) {
-        v->resume_ms = ms + (body - earned) * 1000 / r->limit_rate + PAUSE_MS;
-        return 0;
-    }
-    return earned - body < max ? (size_t)(earned - body) : max;
-}
-
-/* The values of limit_rate and limit_rate_after for this response, unless something set them
- * before. */
-static void take_limits(struct request *r)
-{
-    const struct core_conf *conf = core_conf(r->conf);
-    size_t size;
-
-    if (r->flags.limit_rate_set)
-        return;
-    r->flags.limit_rate_set = true;
-    if (!template_is_empty(&conf->limit_rate) &&
-        parse_size(template_value(&conf->limit_rate, request_script(r)), &size))
-        r->limit_rate = size;
-    if (!template_is_empty(&conf->limit_rate_after) &&
-        parse_size(template_value(&conf->limit_rate_after, request_script(r)), &size))
-        r->limit_rate_after = size;
+    return pace_allowance(r, max == 0 || max > TURN_BYTES ? TURN_BYTES : max, &v->resume_ms);
 }
 
 /* Copies the batch behind what was gathered, and empties it.  false: it has a piece of a file. */
@@ -342,7 +283,7 @@ static enum pull pull_piece(struct request *r, struct v1 *v, size_t budget)
     size_t enough = core_conf(r->conf)->postpone_output;
     enum pull result = source_pull(r->response.body, &v->batch, budget);
 
-    if (result != PULL_DATA || v->batch.bytes >= enough || budget < enough)
+    if (result != PULL_DATA || v->batch.bytes >= enough || budget < enough || r->flags.tunnel)
         return result;
     if (!v->gather && !(v->gather = arena_try_alloc(&r->arena, enough)))
         return result;
@@ -384,7 +325,7 @@ static int refill(struct request *r, struct v1 *v)
     v->gathered = 0;
     batch_reset(&v->batch);
     if (!v->head_made) {
-        take_limits(r);
+        pace_begin(r);
         if (!make_head(r, v))
             return STEP_ABORT;
     }
@@ -464,7 +405,7 @@ static int wait_for_client(struct request *r, struct v1 *v)
     }
     if (v->turn_bytes || !c->waits)            /* not for events that brought nothing */
         client_wait(c, conf->send_timeout);
-    return request_wait(r);
+    return r->flags.tunnel ? STEP_WAIT : request_wait(r);      /* it may have said something before its end */
 }
 
 /* Sends what is queued: STEP_NEXT, STEP_WAIT, STEP_ABORT. */
@@ -507,12 +448,10 @@ static int wait_for_source(struct request *r, struct v1 *v)
  * long. */
 static bool gave_up(struct request *r, struct v1 *v)
 {
-    struct client *c = r->client;
-
-    if (!c->timed_out)
+    if (!r->timed_out)
         return false;
-    if (v->first == v->count || (c->connection.watch.ready & READY_WRITE)) {
-        c->timed_out = false;
+    if (v->first == v->count || (r->client->connection.watch.ready & READY_WRITE)) {
+        r->timed_out = false;
         return false;
     }
     request_log(r, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while the response was sent");

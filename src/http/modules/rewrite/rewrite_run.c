@@ -111,7 +111,9 @@ int rewrite_op_return(struct rewrite_run *run, const struct rewrite_step *step)
         return STATUS_INTERNAL_SERVER_ERROR;
     if (is_redirect(answer->status))
         return response_redirect(r, answer->status, text);
-    return response_text(r, answer->status, mime_type(core_conf(r->conf), r->uri), text);
+    struct str type = r->response.type_settled ? r->response.content_type
+                                               : mime_type(core_conf(r->conf), r->uri);
+    return response_text(r, answer->status, type, text);
 }
 
 /* ---- programs ---- */

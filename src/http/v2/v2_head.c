@@ -1,0 +1,474 @@
+/*
+ * v2_head: what a head means, field by field and together (RFC 9113 section 8).  What is malformed is
+ * answered with 400; what is too large ends the connection before it costs memory.
+ */
+#include "http/core.h"
+#include "http/host.h"
+#include "http/v1/v1_parse.h"
+#include "http/v2/v2_output.h"
+
+/* A head being read. */
+struct v2_head {
+    struct v2 *v2;
+    struct request *request;
+    struct headers *headers;           /* where fields go: the request's, or its trailers */
+    struct out space;                  /* of their texts, in the request's arena */
+    struct cursor block;               /* all of it */
+    struct str pseudo[HPACK_PSEUDO_OTHER + 1];     /* by enum hpack_pseudo; data NULL: has not come */
+    struct str host, cookie, priority;
+    size_t size;                       /* of names and values so far */
+    unsigned fields;
+    unsigned status;                   /* what refuses it; 0: nothing does */
+};
+
+static void refuse(struct v2_head *h, const char *what, struct str text)
+{
+    if (!h->status)
+        request_log(h->request, LOG_LEVEL_INFO, 0, "client sent %s: \"%.*s\"", what, STR_ARG(text));
+    h->status = STATUS_BAD_REQUEST;
+}
+
+/* A block's own bytes are read over soon. */
+static struct str keep(struct v2_head *h, struct str s)
+{
+    const unsigned char *at = (const unsigned char *)s.data;
+
+    if (s.len == 0 || at < h->block.at || at >= h->block.end)
+        return s;
+    if (!out_need(&h->space, s.len))
+        return STR("");
+    memcpy(h->space.at, s.data, s.len);
+    h->space.at += s.len;
+    return (struct str){ h->space.at - s.len, s.len };
+}
+
+/* ---- a field ---- */
+
+/* Section 8.3.1. */
+static void take_pseudo(struct v2_head *h, const struct hpack_field *f)
+{
+    if (h->fields || h->headers != &h->request->headers)
+        refuse(h, "a pseudo-header field out of its place", f->name);
+    else if (f->pseudo == HPACK_STATUS || f->pseudo == HPACK_PROTOCOL ||
+             f->pseudo == HPACK_PSEUDO_OTHER)
+        refuse(h, "an unknown pseudo-header field", f->name);
+    else if (h->pseudo[f->pseudo].data)
+        refuse(h, "a duplicate pseudo-header field", f->name);
+    else if (f->flaws & HPACK_BAD_VALUE)
+        refuse(h, "an invalid pseudo-header field", f->name);
+    else
+        h->pseudo[f->pseudo] = keep(h, f->value);
+}
+
+/* A name that only underscores_in_headers or ignore_invalid_headers let through. */
+static bool is_odd(struct str name, bool underscores)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (!((c >= 'a' && c <= 'z') || char_is_digit(c) || c == '-' || (underscores && c == '_')))
+            return true;
+    }
+    return false;
+}
+
+/* Fields that have no place in HTTP/2 (section 8.2.2). */
+static bool is_of_connection(const struct hpack_field *f)
+{
+    switch ((enum header_id)f->id) {
+    case HEADER_CONNECTION:
+    case HEADER_KEEP_ALIVE:
+    case HEADER_TRANSFER_ENCODING:
+    case HEADER_UPGRADE:
+        return true;
+    case HEADER_TE:
+        return !str_eq_nocase(f->value, STR("trailers"));
+    default:
+        return str_eq(f->name, STR("proxy-connection"));
+    }
+}
+
+/* Section 8.2.3: pieces of Cookie are put together. */
+static void take_cookie(struct v2_head *h, struct str value)
+{
+    struct out *o = &h->space;
+
+    if (h->cookie.len == 0) {
+        h->cookie = keep(h, value);
+        return;
+    }
+    if (!out_need(o, h->cookie.len + 2 + value.len))
+        return;
+    char *start = o->at;
+    out_str(o, h->cookie);
+    OUT_LITERAL(o, "; ");
+    out_str(o, value);
+    h->cookie = str_range(start, o->at);
+}
+
+static void add_field(struct v2_head *h, const struct hpack_field *f)
+{
+    struct headers *to = h->headers;
+    bool repeated = f->id != HEADER_OTHER && to->known[f->id];
+
+    if (repeated && header_rule((enum header_id)f->id) == HEADER_UNIQUE) {
+        refuse(h, "a duplicate field", f->name);
+        return;
+    }
+    struct header *field = ARRAY_PUSH(&to->list, &h->request->arena);
+    *field = (struct header){ .name = keep(h, f->name), .value = keep(h, f->value), .id = f->id };
+    if (f->id != HEADER_OTHER && !repeated)
+        to->known[f->id] = (uint16_t)to->list.count;
+}
+
+static void take_regular(struct v2_head *h, const struct hpack_field *f)
+{
+    const struct server_conf *conf = server_conf(h->request->conf);
+
+    if (++h->fields > conf->max_headers || h->fields > UINT16_MAX - 2)
+        refuse(h, "too many header fields", f->name);
+    else if (f->flaws)
+        refuse(h, f->flaws & HPACK_BAD_NAME ? "an invalid field name"
+                                            : "an invalid value of the field", f->name);
+    else if (is_of_connection(f))
+        refuse(h, "a field of HTTP/1 connections", f->name);
+    else if (conf->ignore_invalid_headers && is_odd(f->name, conf->underscores_in_headers))
+        request_log(h->request, LOG_LEVEL_INFO, 0, "client sent invalid header line: \"%.*s\"",
+                    STR_ARG(f->name));
+    else if (f->id == HEADER_HOST && h->host.data)
+        refuse(h, "a duplicate field", f->name);
+    else if (f->id == HEADER_HOST)
+        h->host = keep(h, f->value);
+    else if (f->id == HEADER_COOKIE)
+        take_cookie(h, f->value);
+    else {
+        if (str_eq(f->name, STR("priority")))
+            h->priority = f->value;
+        add_field(h, f);
+    }
+}
+
+/* ---- a block ---- */
+
+/* Reads the block to its end.  false: the connection has failed. */
+static bool read_block(struct v2_head *h, struct cursor *block)
+{
+    const struct bufs *large = &server_conf(h->request->conf)->large_client_header_buffers;
+    struct v2 *v = h->v2;
+    struct hpack_field f;
+    enum hpack_result result;
+
+    h->block = *block;
+    h->space = out_growing(&h->request->arena, 2 * large->count * large->size + 1024);
+    out_need(&h->space, cursor_left(block) + cursor_left(block) / 2 + 64);
+    while ((result = hpack_next(&v->decoder, block, &h->space, &f)) == HPACK_FIELD) {
+        h->size += f.name.len + f.value.len;
+        if (f.name.len > large->size || f.value.len > large->size ||
+            h->size > large->count * large->size) {
+            result = HPACK_TOO_LARGE;
+            break;
+        }
+        if (h->status)
+            continue;                          /* for the sake of the table */
+        if (f.pseudo == HPACK_REGULAR)
+            take_regular(h, &f);
+        else
+            take_pseudo(h, &f);
+    }
+    if (result == HPACK_TOO_LARGE || h->space.overflow)
+        v2_fail(v, FRAME_ENHANCE_YOUR_CALM, "a head that is too large");
+    else if (result == HPACK_ERROR)
+        v2_fail(v, block->bad ? FRAME_SIZE_ERROR : FRAME_COMPRESSION_ERROR, "a bad header block");
+    return !v->closing;
+}
+
+/* A head that nobody wants: read for the sake of the table. */
+static void skip_block(struct v2 *v, struct cursor *block)
+{
+    struct hpack_field f;
+    enum hpack_result result;
+
+    do
+        result = hpack_next(&v->decoder, block, NULL, &f);
+    while (result == HPACK_FIELD || result == HPACK_TOO_LARGE);
+    if (result == HPACK_ERROR)
+        v2_fail(v, FRAME_COMPRESSION_ERROR, "a bad header block");
+}
+
+/* ---- all of them ---- */
+
+static void put_front(struct v2_head *h, enum header_id id, struct str name, struct str value)
+{
+    struct headers *to = h->headers;
+
+    *ARRAY_PUSH(&to->list, &h->request->arena) =
+        (struct header){ .name = name, .value = value, .id = (uint8_t)id };
+    to->known[id] = (uint16_t)to->list.count;
+}
+
+static bool is_method(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!((s.data[i] >= 'A' && s.data[i] <= 'Z') || s.data[i] == '_' || s.data[i] == '-'))
+            return false;
+    }
+    return s.len > 0;
+}
+
+/* RFC 3986 section 3.1. */
+static bool is_scheme(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = char_lower(s.data[i]);
+        bool letter = c >= 'a' && c <= 'z';
+        if (!letter && (i == 0 || !(char_is_digit(c) || c == '+' || c == '-' || c == '.')))
+            return false;
+    }
+    return s.len > 0;
+}
+
+/* "GET /path HTTP/2.0" */
+static void make_line(struct v2_head *h)
+{
+    struct request *r = h->request;
+    struct out *o = &h->space;
+    struct str target = h->pseudo[HPACK_PATH];
+
+    if (!out_need(o, r->method_name.len + target.len + sizeof "  HTTP/2.0"))
+        return;
+    char *start = o->at;
+    out_str(o, r->method_name);
+    out_char(o, ' ');
+    out_str(o, target);
+    OUT_LITERAL(o, " HTTP/2.0");
+    r->line = str_range(start, o->at);
+}
+
+/* :method, :scheme and :path: what a request can't do without. */
+static void take_line(struct v2_head *h)
+{
+    struct request *r = h->request;
+    struct str scheme = h->pseudo[HPACK_SCHEME], path = h->pseudo[HPACK_PATH];
+    bool connect;
+
+    r->method_name = h->pseudo[HPACK_METHOD];
+    r->method = request_method(r->method_name);
+    r->flags.header_only = r->method == METHOD_HEAD;
+    connect = r->method == METHOD_CONNECT;
+    make_line(h);
+    if (!is_method(r->method_name))
+        refuse(h, "an invalid method", r->method_name);
+    else if (connect ? !h->pseudo[HPACK_AUTHORITY].len : !scheme.len || !path.len)
+        refuse(h, "a request without all of its pseudo-header fields", r->line);
+    else if (!connect && !is_scheme(scheme))
+        refuse(h, "an invalid scheme", scheme);
+    r->unparsed_uri = path;
+    r->uri = STR("");
+}
+
+/* Section 8.3.1: the authority, and Host where it is there, must say the same. */
+static void take_host(struct v2_head *h)
+{
+    struct request *r = h->request;
+    struct str authority = h->pseudo[HPACK_AUTHORITY];
+
+    if (!authority.data)
+        authority = h->host;
+    else if (h->host.data && !str_eq_nocase(authority, h->host)) {
+        refuse(h, "another host in Host than in \":authority\"", h->host);
+        return;
+    }
+    if (!authority.len || !host_parse(&r->arena, authority, &r->host, &r->host_port)) {
+        refuse(h, authority.len ? "an invalid host" : "a request without host", authority);
+        return;
+    }
+    put_front(h, HEADER_HOST, STR("host"), authority);
+}
+
+static bool has_control(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if ((unsigned char)s.data[i] <= ' ' || s.data[i] == '\x7f')
+            return true;
+    }
+    return false;
+}
+
+static void take_path(struct v2_head *h)
+{
+    struct request *r = h->request;
+    struct str target = h->pseudo[HPACK_PATH];
+    struct v1_path path;
+
+    if (str_eq(target, STR("*")) && r->method == METHOD_OPTIONS) {
+        r->uri = target;
+        return;
+    }
+    char *space = arena_try_alloc(&r->arena, target.len);
+    if (!space || target.data[0] != '/' || has_control(target) ||
+        !v1_parse_path(target, server_conf(r->conf)->merge_slashes, space, &path)) {
+        refuse(h, "an invalid path", target);
+        return;
+    }
+    r->uri = path.path;
+    r->args = path.args;
+    r->flags.complex_uri = path.changed;
+}
+
+/* How long the body will be. */
+static void take_length(struct v2_head *h, bool ended)
+{
+    struct request *r = h->request;
+    struct str length = headers_value(&r->headers, HEADER_CONTENT_LENGTH);
+    uint64_t bytes;
+
+    if (!length.data) {
+        r->chunked_body = !ended;              /* its end will tell */
+        return;
+    }
+    if (!str_to_u64(length, &bytes) || bytes > INT64_MAX)
+        refuse(h, "an invalid content-length", length);
+    else if (ended && bytes)
+        refuse(h, "no body, but a content-length", length);
+    else
+        r->content_length = (int64_t)bytes;
+}
+
+/* 0, or the status that refuses a request which is well-formed. */
+static unsigned judge(struct request *r)
+{
+    if (!v2_enabled(r->server->root.conf, r->client->listener->spec->object)) {
+        request_log(r, LOG_LEVEL_INFO, 0, "client asked for a server that does not speak HTTP/2");
+        return STATUS_MISDIRECTED_REQUEST;
+    }
+    if (r->method == METHOD_TRACE || r->method == METHOD_CONNECT) {
+        request_log(r, LOG_LEVEL_INFO, 0, "client sent %.*s method", STR_ARG(r->method_name));
+        return STATUS_NOT_ALLOWED;
+    }
+    return 0;
+}
+
+static void take_head(struct v2_head *h, struct v2_stream *s)
+{
+    struct request *r = h->request;
+
+    take_line(h);
+    if (!h->status)
+        take_host(h);
+    if (h->cookie.len)
+        put_front(h, HEADER_COOKIE, STR("cookie"), h->cookie);
+    if (!h->status && r->method != METHOD_CONNECT)
+        take_path(h);
+    if (!h->status) {
+        take_length(h, s->in_closed);
+        request_begin(r);
+    }
+    if (!h->status)
+        h->status = judge(r);
+    if (h->priority.data)
+        v2_prioritize(s, h->priority);
+    if (!h->status)
+        return;
+    r->content_length = -1;
+    r->chunked_body = false;
+    request_refuse(r, h->status);
+}
+
+/* ---- streams ---- */
+
+/* Whether a new stream may be opened; otherwise its head is of no interest, and it is reset but where the
+ * peer knows that it is not served. */
+static bool may_open(struct v2 *v, uint32_t id)
+{
+    const struct http_listen *l = v->client->listener->spec->object;
+
+    v->last_id = id;
+    if (v->late == id) {
+        v->late = 0;
+        return false;
+    }
+    if (v->goaway == V2_ANNOUNCED)
+        v2_announce_end(v);                    /* for good, after a while */
+    if (v->goaway == V2_FINAL && id > v->goaway_id)
+        return false;
+    if (v->live < v2_conf(l->default_server->root.conf)->max_streams)
+        return true;
+    client_log(v->client, LOG_LEVEL_INFO, 0, "client opened more than %u streams at a time", v->live);
+    if (v2_charge(v, V2_COST_RESET))
+        v2_reset(v, id, FRAME_REFUSED_STREAM);
+    return false;
+}
+
+static void open_stream(struct v2 *v, uint32_t id, uint8_t flags, struct cursor *block)
+{
+    bool wanted = may_open(v, id);
+    struct v2_stream *s = wanted ? v2_stream_new(v, id) : NULL;
+
+    if (!s) {
+        skip_block(v, block);
+        if (wanted)                            /* memory is short */
+            v2_reset(v, id, FRAME_REFUSED_STREAM);
+        return;
+    }
+    struct request *r = s->request;
+    struct v2_head h = { .v2 = v, .request = r, .headers = &r->headers };
+    s->in_closed = (flags & FLAG_END_STREAM) != 0;
+    r->received = cursor_left(block);
+    v2_stream_wake(s);
+    if (!read_block(&h, block))
+        return;
+    take_head(&h, s);
+    if (r->client->requests >= core_conf(r->conf)->keepalive_requests ||
+        clock_ms() - r->client->start_ms >= core_conf(r->conf)->keepalive_time)
+        v2_announce_end(v);
+}
+
+/* Section 8.1: fields behind the body, which end the stream. */
+static void take_trailers(struct v2 *v, struct v2_stream *s, uint8_t flags, struct cursor *block)
+{
+    struct request *r = s->request;
+    struct v2_head h = { .v2 = v, .request = r, .headers = &r->trailers };
+
+    r->received += cursor_left(block);
+    if (!read_block(&h, block))
+        return;
+    if (s->in_closed)
+        v2_stream_fail(s, FRAME_STREAM_CLOSED, "HEADERS behind the end of the body");
+    else if (!(flags & FLAG_END_STREAM) || h.status)
+        v2_stream_fail(s, FRAME_PROTOCOL_ERROR, "bad trailers");
+    else {
+        v2_stream_end_body(s);
+        v2_stream_wake(s);
+    }
+}
+
+void v2_head_complete(struct v2 *v, uint32_t id, uint8_t flags, struct cursor *block)
+{
+    struct v2_stream *s = v2_stream_find(v, id);
+
+    if (s && !s->gone)
+        take_trailers(v, s, flags, block);
+    else if (s || id <= v->last_id)            /* reset by us; the peer did not know */
+        skip_block(v, block);
+    else
+        open_stream(v, id, flags, block);
+}
+
+/* ---- RFC 9218 ---- */
+
+void v2_prioritize(struct v2_stream *s, struct str value)
+{
+    bool queued = !list_empty(&s->place) && s->head_made;
+
+    s->urgency = V2_URGENCY;
+    s->incremental = false;
+    for (struct str rest = value; rest.data;) {
+        struct str item = str_trim(str_split(&rest, ','));
+        if (item.len == 3 && str_starts(item, STR("u=")) && item.data[2] >= '0' &&
+            item.data[2] < '0' + V2_URGENCIES)
+            s->urgency = (uint8_t)(item.data[2] - '0');
+        else if (str_eq(item, STR("i")) || str_starts(item, STR("i;")) || str_eq(item, STR("i=?1")))
+            s->incremental = true;
+    }
+    if (queued)
+        v2_stream_queue(s, false);
+}
