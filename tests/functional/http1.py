@@ -51,7 +51,7 @@ class Connection:
     def read(self, head_only=False):
         """One response; to the end of the connection if nothing tells its length."""
         head = self.take_until(b"\r\n\r\n")
-        response = Response(head)
+        response = Response(head, "HEAD")
         length = response.header("content-length")
         if head_only or response.status in (204, 304) or response.status < 200:
             return response

@@ -48,12 +48,13 @@ class Conn:
 
 
 class Peer:
-    def __init__(self, script):
+    def __init__(self, script, port=0):
         self.script = script
         self.requests = []
+        self.open = []
         self.connections = 0
         self.closed = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -64,6 +65,7 @@ class Peer:
             except OSError:
                 return
             self.connections += 1
+            self.open.append(sock)
             threading.Thread(target=self.serve, args=(Conn(sock, self, self.connections),),
                              daemon=True).start()
 
@@ -76,6 +78,12 @@ class Peer:
         self.closed.set()
 
     def stop(self):
+        """Dies: nobody listens, and what was open is closed."""
+        for sock in (self.listener, *self.open):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
         self.listener.close()
 
 

@@ -273,9 +273,9 @@ def test_path_alone_and_other_ports(site):
 
 
 @pytest.mark.parametrize("line,path,asks", [
-    ("proxy_pass http://back/b/;", "/a/x%20y?z=1", "back for GET /b/x%20y?z=1"),
-    ("proxy_pass http://127.0.0.1:9002;", "/a/x%20y?z=1", "127.0.0.1:9002 for GET /a/x%20y?z=1"),
-    ("proxy_pass http://127.0.0.1:$arg_p/q;", "/a/?p=99", "127.0.0.1:99 for GET /q"),
+    ("proxy_pass http://back/b/;", "/a/x%20y?z=1", "back for GET /b/x%20y?z=1 HTTP/1.1"),
+    ("proxy_pass http://127.0.0.1:9002;", "/a/x%20y?z=1", "127.0.0.1:9002 for GET /a/x%20y?z=1 HTTP/1.1"),
+    ("proxy_pass http://127.0.0.1:$arg_p/q;", "/a/?p=99", "127.0.0.1:99 for GET /q HTTP/1.1"),
 ])
 def test_proxy(site, line, path, asks):
     site.conf("events { } http { upstream back { server 127.0.0.1:9001; } server { gzip on;\n"
@@ -284,6 +284,30 @@ def test_proxy(site, line, path, asks):
     assert e.part("handler") == [("assumed", line, "would ask " + asks)]
     assert "gzip" in e.marked("filters", "assumed")
     assert e.status == 0
+
+
+@pytest.mark.parametrize("more,cookie,order", [
+    ("", "", ["1", "2", "4"]),
+    ("least_conn;", "", ["1", "2", "4"]),
+    ("sticky cookie s;", "s=two", ["2", "1", "4"]),
+    ("sticky cookie s;", "s=three", ["3", "1", "2", "4"]),
+])
+def test_servers_in_their_order(site, more, cookie, order):
+    site.conf(f"""events {{ }} http {{ upstream back {{ {more}
+        server 127.0.0.1:9001 weight=2; server 127.0.0.1:9002 route=two; server 127.0.0.1:9003 drain
+        route=three; server 127.0.0.1:9004 backup; server 127.0.0.1:9005 down; }}
+        server {{ listen 127.0.0.1:@PORT@; location / {{ proxy_pass http://back; proxy_method PUT; }} }} }}""")
+    e = site.explain("/x", "-H", f"Cookie: {cookie}")
+    assert e.part("handler")[0][2] == "would ask back for PUT /x HTTP/1.1"
+    steps = e.part("upstream")
+    assert steps[0][:2] == ("chosen", "upstream back")
+    assert "4 servers and 1 backup" in steps[0][2]
+    assert e.line("upstream back") == site.line_of("upstream back")
+    asked = [(what[-1], result) for mark, what, result in steps[1:] if mark in ("chosen", "note")]
+    assert [what for what, _ in asked] == order
+    assert asked[0][1].startswith("asked first") and asked[-1][1].endswith("a backup")
+    assert ("bound" in asked[0][1]) == bool(cookie)
+    assert [what[-1] for mark, what, _ in steps if mark == "no"] == ["3", "5"]
 
 
 def test_mistake_in_the_configuration(site):

@@ -116,7 +116,8 @@ def arity(syntax):
 
 # What nginx's syntax says of these is not its arity: parameters may come in any number.  Messages in
 # JSON (error_log) are not in Weir.  load_module would load something.
-OTHER_ARITY = {"access_log", "error_log", "listen", "load_module"}
+OTHER_ARITY = {"access_log", "error_log", "listen", "load_module", "ssl_protocols",
+               "ssl_session_cache"}
 
 AROUND = {"main": "{}", "events": "events {{\n{}}}", "http": "http {{\n{}}}",
           "server": "http {{ server {{\n{}}} }}",
