@@ -19,14 +19,14 @@ enum { HPACK_TABLE_SIZE = 4096 };
 enum hpack_result {
     HPACK_FIELD,           /* a field was given */
     HPACK_END,             /* the block is at its end */
-    HPACK_TOO_LARGE,       /* this field does not fit `space`; the table is right, go on as you like */
+    HPACK_TOO_LARGE,       /* this field does not fit `space`; the table is right */
     HPACK_ERROR,           /* COMPRESSION_ERROR: the connection can't go on */
 };
 
 /* What is wrong with a field by RFC 9113 section 8.2.1; looked at once, also for indexed fields. */
 enum hpack_flaw {
-    HPACK_BAD_NAME = 1,    /* empty, or other bytes than a token's in lower case; a colon in front is
-                            * no flaw */
+    HPACK_BAD_NAME = 1,    /* empty, or other bytes than a token's in lower case; a colon in front
+                            * is no flaw */
     HPACK_BAD_VALUE = 2,   /* NUL, CR or LF in it, or a blank at an end */
 };
 
@@ -45,14 +45,14 @@ void hpack_decoder_init(struct hpack_decoder *d, unsigned announced);
 void hpack_decoder_fini(struct hpack_decoder *d);
 
 /*
- * The next field of a block that is there as a whole, its frames joined.  Its strings point into the
- * block, into `space`, or at what lives for ever, and stay valid until block or space is used anew,
- * whatever else has happened to the table.
+ * The next field of a block that is there as a whole, its frames joined.  Its strings point into
+ * the block, into `space`, or at what lives for ever, and stay valid until block or space is used
+ * anew, whatever else has happened to the table.
  *
  * `space` takes what had to be decoded.  Where it can't, and where it is NULL, the field is gone
  * through for the table's sake only: HPACK_TOO_LARGE, and `field` says nothing.  So a block that is
- * refused (431) can be read to its end, and the connection lives on.  After HPACK_END the decoder is
- * ready for the next block.
+ * refused (431) can be read to its end, and the connection lives on.  After HPACK_END the decoder
+ * is ready for the next block.
  *
  * Sizes of lists are the caller's to bound: a field counts name.len + value.len + HPACK_FIELD_COST.
  */

@@ -25,7 +25,7 @@ void hpack_decoder_fini(struct hpack_decoder *d)
 
 /* ---- numbers and strings --------------------------------------------------------------------- */
 
-/* A number whose first byte holds its `bits` lowest bits (RFC 7541 section 5.1); false: too long. */
+/* A number that begins in the `bits` lowest bits (RFC 7541 section 5.1); false: too long. */
 static bool read_number(struct cursor *in, unsigned bits, uint32_t *number)
 {
     uint32_t full = (1U << bits) - 1;
@@ -43,8 +43,8 @@ static bool read_number(struct cursor *in, unsigned bits, uint32_t *number)
 }
 
 /*
- * Where decoded text goes.  `drop`: the field is read for the table's sake; text that is too long for
- * the table keeps its length, but not its bytes.
+ * Where decoded text goes.  `drop`: the field is read for the table's sake; text that is too long
+ * for the table keeps its length, but not its bytes.
  */
 struct target {
     struct out *space;
@@ -235,8 +235,9 @@ static enum hpack_result read_name(const struct hpack_table *t, struct cursor *i
 }
 
 /* RFC 7541 section 6.2; `bits` of the first byte begin the name's index. */
-static enum hpack_result read_literal(struct hpack_table *t, struct cursor *in, struct target target,
-                                      struct hpack_field *field, unsigned bits, bool keep)
+static enum hpack_result read_literal(struct hpack_table *t, struct cursor *in,
+                                      struct target target, struct hpack_field *field,
+                                      unsigned bits, bool keep)
 {
     enum hpack_result result;
     uint32_t index;
@@ -252,7 +253,7 @@ static enum hpack_result read_literal(struct hpack_table *t, struct cursor *in, 
     if (target.drop && !keep)
         return HPACK_FIELD;
     if (target.drop && field->name.len + field->value.len + HPACK_FIELD_COST > t->limit)
-        field->value.data = field->name.data = "";     /* not all there; the table is just emptied */
+        field->value.data = field->name.data = "";     /* not all there; it empties the table */
     else if (!value_is_good(field->value))
         field->flaws |= HPACK_BAD_VALUE;
     return !keep || hpack_table_add(t, field, index, 0) ? HPACK_FIELD : HPACK_ERROR;

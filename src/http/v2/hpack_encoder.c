@@ -5,7 +5,7 @@
 
 #include "http/v2/hpack_huffman.h"
 
-/* What the first byte of a representation says (RFC 7541 section 6), and the bits left for a number. */
+/* What the first byte of a representation says (RFC 7541 section 6), and the bits for a number. */
 enum {
     INDEXED = 0x80,        INDEXED_BITS = 7,
     INCREMENTAL = 0x40,    INCREMENTAL_BITS = 6,
@@ -42,7 +42,7 @@ void hpack_encoder_resize(struct hpack_encoder *e, uint32_t size)
 
 /* ---- numbers and strings --------------------------------------------------------------------- */
 
-/* Puts a number behind the bits of `first` (RFC 7541 section 5.1) into NUMBER_ROOM bytes; gives its end. */
+/* Puts a number behind `first` (RFC 7541 section 5.1) into NUMBER_ROOM bytes; gives its end. */
 static char *number_at(char *to, unsigned first, unsigned bits, size_t number)
 {
     size_t full = (1U << bits) - 1;
@@ -77,7 +77,7 @@ static void put_string(struct out *o, struct str s, bool lower)
 
     if (!out_need(o, s.len + NUMBER_ROOM))
         return;
-    /* Its length is known only when it stands there: it goes behind the room that is likely right. */
+    /* Its length is known only when it stands there: behind the room that is likely right. */
     size_t gap = s.len < 0x7f ? 1 : 2;
     size_t coded = s.len ? hpack_huffman_encode(s, lower, o->at + gap, s.len - 1) : 0;
     if (coded == 0) {
@@ -110,13 +110,13 @@ void hpack_put_begin(struct hpack_encoder *e, struct out *o)
 /* The row of the static table that has name and value, or 0; `row` is the first of that name. */
 static unsigned find_static(unsigned row, struct str value)
 {
-    struct str name = hpack_static[row].name;
+    const struct hpack_field *first = &hpack_static[row];
 
-    for (; row <= HPACK_STATIC_COUNT && hpack_static[row].name.len == name.len &&
-           str_eq(hpack_static[row].name, name); row++) {
+    do {
         if (str_eq(hpack_static[row].value, value))
             return row;
-    }
+        row++;
+    } while (row <= HPACK_STATIC_SHARED && hpack_static[row].pseudo == first->pseudo);
     return 0;
 }
 
@@ -198,8 +198,15 @@ void hpack_put_field(struct hpack_encoder *e, struct out *o, struct str name, st
 
 void hpack_put_status(struct hpack_encoder *e, struct out *o, unsigned status)
 {
+    static const uint16_t rows[] = { 200, 204, 206, 304, 400, 404, 500 };
     char digits[] = { (char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
                       (char)('0' + status % 10) };
 
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i] == status) {
+            put_number(o, INDEXED, INDEXED_BITS, HPACK_STATIC_STATUS + i);
+            return;
+        }
+    }
     hpack_put_field(e, o, STR(":status"), (struct str){ digits, sizeof digits }, HPACK_PLAIN);
 }

@@ -1,7 +1,7 @@
 /*
- * hpack_huffman: see hpack_huffman.h.  The code is canonical, so that the lengths of its words tell all:
- * the tables are made of them.  Decoding looks at the next twelve bits, which give up to two symbols; the
- * rare longer words are found by their length.
+ * hpack_huffman: see hpack_huffman.h.  The code is canonical, so that the lengths of its words tell
+ * all: the tables are made of them.  Decoding looks at the next twelve bits, which give up to two
+ * symbols; the rare longer words are found by their length.
  */
 #include "http/v2/hpack_huffman.h"
 
@@ -126,7 +126,7 @@ static uint64_t window(struct str coded, size_t at)
     return bits << at % 8 | ((1U << at % 8) - 1);
 }
 
-/* Decodes what look-ups find in a window of which `left` bits are the string's; gives the bits used. */
+/* Decodes what look-ups find in a window, `left` bits of it the string's; gives the bits used. */
 static unsigned decode_window(uint64_t bits, size_t left, char **at, const char *end)
 {
     bool plenty = left >= WINDOW_BITS && end - *at >= 2 * LOOKS;

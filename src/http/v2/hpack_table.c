@@ -110,7 +110,7 @@ unsigned hpack_static_find(struct str name)
 {
     unsigned i = name.len ? places[place_of(name)] : 0;
 
-    while (i && !str_eq_nocase(hpack_static[i].name, name))
+    while (i && !str_eq(hpack_static[i].name, name) && !str_eq_nocase(hpack_static[i].name, name))
         i = next[i];
     return i;
 }

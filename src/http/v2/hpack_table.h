@@ -1,7 +1,7 @@
 /*
- * hpack_table: the static table of RFC 7541 appendix A, and the dynamic table (section 2.3.2): a ring
- * of entries and a ring of their bytes in one block of the heap, which comes with the first entry and
- * grows up to the table's bound.
+ * hpack_table: the static table of RFC 7541 appendix A, and the dynamic table (section 2.3.2): a
+ * ring of entries and a ring of their bytes in one block of the heap, which comes with the first
+ * entry and grows up to the table's bound.
  */
 #ifndef HTTP_V2_HPACK_TABLE_H
 #define HTTP_V2_HPACK_TABLE_H
@@ -10,6 +10,8 @@
 
 enum {
     HPACK_STATIC_COUNT = 61,
+    HPACK_STATIC_STATUS = 8,   /* the first row of ":status" */
+    HPACK_STATIC_SHARED = 14,  /* the last row of those whose names have several */
     HPACK_FIELD_COST = 32,     /* what a field counts beyond its bytes (RFC 7541 section 4.1) */
 };
 
@@ -36,7 +38,7 @@ struct hpack_entry {
     uint32_t begin;            /* of its bytes in the ring: the name, then the value */
     uint32_t tag;              /* of the name and value, for a quick look */
     uint16_t name_len, value_len;
-    uint8_t name_index;        /* not 0: the name is that of the static table, and not in the ring */
+    uint8_t name_index;        /* not 0: the name is the static table's, and not in the ring */
     uint8_t id, pseudo, flaws;
 };
 
@@ -47,7 +49,7 @@ struct hpack_table {
     uint32_t size;             /* what they sum to */
     uint32_t room;             /* bytes of the ring, a power of two */
     uint32_t begin, used;      /* those in use; both of the ring */
-    uint16_t oldest, count;    /* entries; the place of the oldest counts on beyond the ring's end */
+    uint16_t oldest, count;    /* entries; `oldest` counts on beyond the ring's end */
 };
 
 /* By index, from 1; prepared by the first hpack_table_init(). */
@@ -66,13 +68,13 @@ void hpack_table_resize(struct hpack_table *t, unsigned limit);
 
 /*
  * Adds a field, whose strings must not be in the table; the oldest entries make room.  One that is
- * larger than the table empties it (RFC 7541 section 4.4).  `name_index`: where in the static table its
- * name stands, or 0.  False: memory is gone, and the table is no longer what the peer thinks.
+ * larger than the table empties it (RFC 7541 section 4.4).  `name_index`: where in the static table
+ * its name stands, or 0.  False: memory is gone, and the table is no longer what the peer thinks.
  */
 bool hpack_table_add(struct hpack_table *t, const struct hpack_field *f, unsigned name_index,
                      uint32_t tag);
 
-/* Entry `n`, 0 being the newest, which has the index HPACK_STATIC_COUNT + 1; NULL: there is none. */
+/* Entry `n`, 0 being the newest, whose index is HPACK_STATIC_COUNT + 1; NULL: there is none. */
 static inline const struct hpack_entry *hpack_table_at(const struct hpack_table *t, size_t n)
 {
     if (n >= t->count)
