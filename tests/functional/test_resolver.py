@@ -35,7 +35,7 @@ def peer():
 def conf(port, *servers, options="", timeout="5s", more=""):
     addresses = " ".join(f"127.0.0.1:{s.port if hasattr(s, 'port') else s}" for s in servers)
     return (f"location / {{ resolver {addresses} {options}; resolver_timeout {timeout};\n"
-            f"proxy_pass http://$arg_h:{port}; proxy_connect_timeout 2s; {more}\n"
+            f"proxy_pass http://$arg_h:{port}; proxy_connect_timeout 5s; {more}\n"
             "add_header X-Peers $upstream_addr always; }")
 
 
@@ -53,6 +53,17 @@ def test_name_is_kept_for_its_ttl(weir, dns, peer):
     assert status(s, "a.test") == 200
     assert len(d.queries) == 4
     assert peer.requests[0].startswith(b"GET /?h=A.Test HTTP/1.1\r\nHost: A.Test:")
+
+
+def test_connections_are_kept_for_their_host(weir, dns, peer):
+    d = dns({"a.test": {"A": ["127.0.0.1"]}, "b.test": {"A": ["127.0.0.1"]}})
+    s = weir(conf(peer.port, d, more='proxy_http_version 1.1; proxy_set_header Connection "";'))
+    for _ in range(5):
+        assert status(s, "a.test") == 200
+    assert peer.connections == 1
+    for _ in range(5):
+        assert status(s, "b.test") == 200 and status(s, "a.test") == 200
+    assert peer.connections == 2
 
 
 def test_valid_overrules_the_ttl(weir, dns, peer):
@@ -262,8 +273,9 @@ def test_simultaneous_requests_ask_once(weir, dns, peer):
 def test_many_names_at_once(weir, dns, peer):
     """More than may be under way at a time: the others get their turn."""
     names = [f"n{i}.test" for i in range(600)]
+    peer.listener.listen(1024)
     d = dns({name: {"A": ["127.0.0.1"]} for name in names}, script=lambda q: 0.2)
-    s = weir(conf(peer.port, d, options="ipv6=off", timeout="10s"), main="worker_rlimit_nofile 8192;",
+    s = weir(conf(peer.port, d, options="ipv6=off", timeout="20s"), main="worker_rlimit_nofile 8192;",
              events="worker_connections 4096;")
     socks = []
     for name in names:
@@ -271,7 +283,8 @@ def test_many_names_at_once(weir, dns, peer):
         c.sendall(f"GET /?h={name} HTTP/1.0\r\n\r\n".encode())
         socks.append(c)
     for c in socks:
-        assert c.recv(65536).startswith(b"HTTP/1.1 200")
+        data = c.recv(65536)
+        assert data.startswith(b"HTTP/1.1 200"), data
         c.close()
     assert len({q.name for q in d.queries}) == 600
 
