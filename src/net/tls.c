@@ -141,16 +141,19 @@ static bool put_records(struct tls *t, const struct iovec *iov, size_t size)
     return true;
 }
 
-/* The first bytes of a call, zeros behind its end. */
-static void copy_first(char *first, size_t size, const struct iovec *iov, int parts)
+/* The first bytes of a call, as many as were accepted of it at most. */
+static size_t copy_first(const struct tls *t, char *first, const struct iovec *iov, int parts)
 {
-    memset(first, 0, size);
-    for (int i = 0; i < parts && size > 0; i++) {
-        size_t n = iov[i].iov_len < size ? iov[i].iov_len : size;
-        memcpy(first, iov[i].iov_base, n);
-        first += n;
-        size -= n;
+    size_t most = sizeof t->accepted_first, used = 0;
+
+    if (most > t->accepted)
+        most = t->accepted;
+    for (int i = 0; i < parts && used < most; i++) {
+        size_t n = iov[i].iov_len < most - used ? iov[i].iov_len : most - used;
+        memcpy(first + used, iov[i].iov_base, n);
+        used += n;
     }
+    return used;
 }
 
 /* What came of the call before, whose records the socket did not take all: more than 0: they are sent
@@ -160,15 +163,14 @@ static ssize_t finish_rest(struct tls *t, const struct iovec *iov, int parts, bo
 {
     int result = tls_io_send(t, more);
     char first[sizeof t->accepted_first];
-    size_t accepted = t->accepted;
+    size_t accepted = t->accepted, len = copy_first(t, first, iov, parts);
 
     if (result == IO_ERROR)
         return broken(t);
     if (result == IO_AGAIN)
         return IO_AGAIN;
     t->accepted = 0;
-    copy_first(first, sizeof first, iov, parts);
-    return memcmp(first, t->accepted_first, sizeof first) == 0 ? (ssize_t)accepted : 0;
+    return memcmp(first, t->accepted_first, len) == 0 ? (ssize_t)accepted : 0;
 }
 
 static ssize_t tls_sendv(struct connection *c, const struct iovec *iov, int parts, bool more)
@@ -198,7 +200,7 @@ static ssize_t tls_sendv(struct connection *c, const struct iovec *iov, int part
     if (result == 0)
         return (ssize_t)size;
     t->accepted = size;
-    copy_first(t->accepted_first, sizeof t->accepted_first, iov, parts);
+    copy_first(t, t->accepted_first, iov, parts);
     return IO_AGAIN;
 }
 
@@ -231,6 +233,7 @@ static ssize_t nothing(struct tls *t, int result)
     if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
         return IO_AGAIN;
     if (code == SSL_ERROR_ZERO_RETURN || (t->eof && !t->error)) {
+        t->eof |= (t->connection->watch.ready & READY_EOF) != 0;
         t->connection->watch.ready |= READY_EOF;
         ERR_clear_error();
         t->broken |= code != SSL_ERROR_ZERO_RETURN;
@@ -288,7 +291,7 @@ static ssize_t tls_recv(struct connection *c, void *buffer, size_t size)
 
 void tls_goodbye(struct tls *t)
 {
-    if (!t->done || t->broken || t->closed || !SSL_is_init_finished(t->ssl))
+    if (!t->done || t->broken || t->closed || t->eof || !SSL_is_init_finished(t->ssl))
         return;
     t->closed = true;
     SSL_shutdown(t->ssl);

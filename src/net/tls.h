@@ -25,6 +25,9 @@ struct tls_cache;
 /* "OpenSSL 3.0.11 19 Sep 2023", and the one it runs with where that differs; empty without TLS. */
 struct str tls_library(struct arena *a);
 
+/* Whether this library can compress certificates. */
+bool tls_can_compress(void);
+
 /* ---- what a context is made of ---- */
 
 /* Bits in the order of the versions. */

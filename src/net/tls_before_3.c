@@ -54,6 +54,11 @@ ssize_t tls_version_sendfile(SSL *ssl, int file, off_t offset, size_t size)
     return -1;
 }
 
+const EVP_CIPHER *tls_version_aes(unsigned key_size)
+{
+    return key_size == 32 ? EVP_aes_256_cbc() : EVP_aes_128_cbc();
+}
+
 const char *tls_version_curve(SSL *ssl)
 {
     (void)ssl;                         /* it does not tell */

@@ -7,6 +7,7 @@
 
 #include <openssl/err.h>
 
+#include "net/tls_client.h"
 #include "net/tls_private.h"
 
 struct making {
@@ -14,6 +15,7 @@ struct making {
     SSL_CTX *ctx;
     const struct tls_settings *s;
     struct tls_error *e;
+    bool client;
 };
 
 static bool refuse(struct making *m, enum tls_subject about, unsigned index, const char *what,
@@ -126,6 +128,7 @@ static bool set_pairs(struct making *m)
         else if (!set_pair(m, i))
             return false;
     }
+    tls_compress_set(m->ctx, m->s->certificate_compression);
     return true;
 }
 
@@ -213,6 +216,20 @@ static bool set_clients(struct making *m)
     return tls_pem_crl(&s->crl, store, m->e);
 }
 
+/* Of a client's: whom it trusts. */
+static bool set_trusted(struct making *m)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(m->ctx);
+
+    SSL_CTX_set_verify_depth(m->ctx, (int)m->s->verify_depth);
+    if (!trust(m, &m->s->trusted, TLS_ABOUT_TRUSTED, NULL))
+        return false;
+    if (!m->s->crl.content.data)
+        return true;
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    return tls_pem_crl(&m->s->crl, store, m->e);
+}
+
 /* ---- sessions ---- */
 
 static void digest_text(struct sha256 *h, struct str text)
@@ -288,8 +305,9 @@ static bool set_commands(struct making *m)
 
     if (!conf)
         return m->s->command_count == 0;
-    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER |
-                                     SSL_CONF_FLAG_CERTIFICATE | SSL_CONF_FLAG_SHOW_ERRORS);
+    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_CERTIFICATE |
+                                     SSL_CONF_FLAG_SHOW_ERRORS |
+                                     (m->client ? SSL_CONF_FLAG_CLIENT : SSL_CONF_FLAG_SERVER));
     SSL_CONF_CTX_set_ssl_ctx(conf, m->ctx);
     for (unsigned i = 0; good && i < m->s->command_count; i++) {
         const struct tls_command *c = &m->s->commands[i];
@@ -319,20 +337,26 @@ static bool set_kernel(struct making *m)
 static bool set_callbacks(struct making *m)
 {
     SSL_CTX_set_app_data(m->ctx, m->x);
-    tls_handshake_set(m->x);
+    if (m->client)
+        tls_client_set(m->x);
+    else
+        tls_handshake_set(m->x);
     return true;
 }
 
 /* In this order: commands may change all that was set before. */
-static bool (*const steps[])(struct making *m) = {
+static bool (*const server_steps[])(struct making *m) = {
     set_protocols, set_options, set_pairs, set_ciphers, set_curves, set_dhparam, set_clients,
-    set_identity, set_sessions, set_key_log, set_callbacks, set_commands,
-    set_kernel,
+    set_identity, set_sessions, set_key_log, set_callbacks, set_commands, set_kernel, NULL,
+};
+static bool (*const client_steps[])(struct making *m) = {
+    set_protocols, set_options, set_pairs, set_ciphers, set_trusted, set_key_log, set_callbacks,
+    set_commands, set_kernel, NULL,
 };
 
-struct tls_context *tls_context_new(const struct tls_settings *s, struct tls_error *e)
+static struct tls_context *make(const struct tls_settings *s, bool client, struct tls_error *e)
 {
-    struct making m = { .s = s, .e = e, .x = calloc(1, sizeof *m.x) };
+    struct making m = { .s = s, .e = e, .x = calloc(1, sizeof *m.x), .client = client };
 
     ERR_clear_error();
     tls_fail(e, TLS_ABOUT_ALL, 0, "memory is short");
@@ -341,14 +365,24 @@ struct tls_context *tls_context_new(const struct tls_settings *s, struct tls_err
     m.x->references = 1;
     m.x->current = true;
     m.x->owner = s->owner;
-    m.ctx = m.x->ctx = SSL_CTX_new(TLS_server_method());
+    m.ctx = m.x->ctx = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
     bool good = m.ctx != NULL;
-    for (unsigned i = 0; good && i < sizeof steps / sizeof steps[0]; i++)
-        good = steps[i](&m);
+    for (unsigned i = 0; good && (client ? client_steps : server_steps)[i]; i++)
+        good = (client ? client_steps : server_steps)[i](&m);
     if (good)
         return m.x;
     tls_context_free(m.x);
     return NULL;
+}
+
+struct tls_context *tls_context_new(const struct tls_settings *s, struct tls_error *e)
+{
+    return make(s, false, e);
+}
+
+struct tls_context *tls_client_new(const struct tls_settings *s, struct tls_error *e)
+{
+    return make(s, true, e);
 }
 
 const struct tls_context *tls_context_ref(const struct tls_context *x)
@@ -371,6 +405,7 @@ void tls_context_unref(const struct tls_context *shared)
 
     if (--x->references > 0)
         return;
+    tls_client_sessions_free(x->client_sessions);
     SSL_CTX_free(x->ctx);
     free(x->curves);
     free(x->keys);

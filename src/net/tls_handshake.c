@@ -37,8 +37,7 @@ int tls_peek(struct connection *c)
     return IO_ERROR;
 }
 
-/* The library's way to the socket. */
-static bool attach(struct tls *t)
+bool tls_attach(struct tls *t)
 {
     if (t->kernel)
         return SSL_set_fd(t->ssl, t->connection->watch.fd) == 1;
@@ -61,7 +60,7 @@ bool tls_accept(struct connection *c, const struct tls_acceptor *a)
     t->kernel = a->context->kernel;
     t->early = a->context->early_data && !t->kernel;
     t->ssl = SSL_new(a->context->ctx);
-    if (!t->ssl || !attach(t)) {
+    if (!t->ssl || !tls_attach(t)) {
         tls_free(t);
         ERR_clear_error();
         return false;

@@ -39,6 +39,7 @@ struct tls_context {
     struct ticket_key *keys;           /* given ones; NULL: those of ticket_zone */
     unsigned key_count;
     const struct log_file *key_log;
+    struct tls_client_sessions *client_sessions;   /* of a client's: those to be resumed; NULL: none */
 };
 
 struct tls_offload;
@@ -69,6 +70,7 @@ struct tls {
     bool closed;                       /* goodbye is said */
     bool named;                        /* a server was chosen by the client's wish */
     bool early;                        /* reading data that came before the handshake was over */
+    uint32_t session_key;              /* of a client: what its session is kept by; 0: it is not */
     unsigned char early_size;          /* of it, in early_byte */
     char early_byte;
 };
@@ -118,10 +120,20 @@ bool tls_tickets_set(struct tls_context *x, const struct tls_settings *s, struct
 int tls_tickets_use(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                     bool closing, struct ticket_key *k);
 
+/* tls_client.c */
+struct tls_client_sessions;
+void tls_client_set(struct tls_context *x);
+void tls_client_sessions_free(struct tls_client_sessions *s);
+
+/* tls_compress.c and tls_no_compress.c: when certificates are loaded. */
+void tls_compress_set(SSL_CTX *ctx, bool on);
+
 /* tls_since_3.c and tls_before_3.c */
 void tls_version_set_tickets(SSL_CTX *ctx);
 bool tls_version_set_dh(SSL_CTX *ctx, BIO *text);
 const char *tls_version_curve(SSL *ssl);
+/* AES in CBC mode, of a key of 16 or 32 bytes. */
+const EVP_CIPHER *tls_version_aes(unsigned key_size);
 /* Encryption by the kernel: whether it is asked for, and is at work; SSL_sendfile(3). */
 bool tls_version_wants_kernel(const SSL_CTX *ctx);
 bool tls_version_in_kernel(SSL *ssl);
@@ -131,6 +143,8 @@ ssize_t tls_version_sendfile(SSL *ssl, int file, off_t offset, size_t size);
 int tls_step(struct tls *t);
 void tls_step_failed(struct tls *t, struct tls_fault *f, int code);
 void tls_free(struct tls *t);
+/* The library's way to the socket. */
+bool tls_attach(struct tls *t);
 /* close_notify, where it can still be said. */
 void tls_goodbye(struct tls *t);
 

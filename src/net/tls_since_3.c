@@ -62,6 +62,18 @@ ssize_t tls_version_sendfile(SSL *ssl, int file, off_t offset, size_t size)
     return (ssize_t)SSL_sendfile(ssl, file, offset, size, 0);
 }
 
+/* Looked for once: it takes long.  For the process: never freed. */
+const EVP_CIPHER *tls_version_aes(unsigned key_size)
+{
+    static EVP_CIPHER *large, *small;
+
+    if (!large)
+        large = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+    if (!small)
+        small = EVP_CIPHER_fetch(NULL, "AES-128-CBC", NULL);
+    return key_size == 32 ? large : small;
+}
+
 const char *tls_version_curve(SSL *ssl)
 {
     return OBJ_nid2sn((int)SSL_get_negotiated_group(ssl));

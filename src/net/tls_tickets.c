@@ -118,7 +118,7 @@ int tls_tickets_use(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER
 
     if (closing ? !tickets_current(x, k) : !tickets_find(x, name, k, &renew))
         return 0;
-    const EVP_CIPHER *aes = k->cipher_size == 32 ? EVP_aes_256_cbc() : EVP_aes_128_cbc();
+    const EVP_CIPHER *aes = tls_version_aes(k->cipher_size);
     if (closing) {
         memcpy(name, k->name, sizeof k->name);
         good = RAND_bytes(iv, EVP_CIPHER_iv_length(aes)) == 1 &&
@@ -164,6 +164,8 @@ bool tls_tickets_set(struct tls_context *x, const struct tls_settings *s, struct
         }
     }
     x->key_count = s->ticket_key_count;
+    /* RFC 8446 section 4.6.1: each costs a tenth of a handshake, and resuming brings a fresh one. */
+    SSL_CTX_set_num_tickets(x->ctx, s->tickets || s->sessions == TLS_SESSIONS_KEPT ? 1 : 0);
     tls_version_set_tickets(x->ctx);
     return true;
 }

@@ -390,7 +390,7 @@ def test_sessions_are_resumed(weir, pki, version, how, reused):
 
 def test_tickets_work_in_all_workers_and_over_a_reload(weir, pki):
     pki.own("a")
-    server = weir(http=http(REUSED), main="worker_processes 3;", master="on")
+    server = weir(http=http(REUSED), main="worker_processes 3; error_log error.log notice;", master="on")
     ctx, sessions = context(maximum_version=ssl.TLSVersion.TLSv1_2), []
     get(server, ctx=ctx, keep=sessions)
     for _ in range(12):
@@ -528,3 +528,16 @@ def test_a_storm_of_handshakes_is_shared_with_threads(weir, pki):
         assert b"ok\n" in tls.read(65536)
         s.close()
     assert len(os.listdir(f"/proc/{server.process.pid}/task")) > 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's workers are another user's")
+def test_workers_need_no_right_to_read_keys(weir, pki):
+    pki.own("a", "old")
+    os.chmod(pki.dir / "a.key", 0o600)
+    server = weir(http=http(PAIR + ANSWER % "x"), main="user nobody; error_log error.log notice;", master="on")
+    assert served_name(server) == "old"
+    pki.own("a", "new")
+    os.chmod(pki.dir / "a.key", 0o600)
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log("configuration 2 is in use")
+    assert served_name(server) == "new"

@@ -8,61 +8,6 @@
 #include "http/http.h"
 #include "http/modules/ssl/ssl_conf.h"
 
-/* ---- certificates and keys ---- */
-
-struct template_list {
-    ARRAY(struct template) all;
-};
-
-/* A file, or a text behind "data:"; variables are looked up in each handshake. */
-static bool parse_certificate(struct setting *s, void *field)
-{
-    struct template_list *list = field;
-    struct template t;
-
-    if (!template_compile(s, 1, config_variables(s), &t))
-        return false;
-    if (template_is_text(&t) && !str_starts(t.text, STR("data:")))
-        t.text = setting_conf_path(s, t.text);
-    *ARRAY_PUSH(&list->all, setting_arena(s)) = t;
-    return true;
-}
-
-static void print_certificates(const struct directive *row, const void *field, struct out *o)
-{
-    const struct template_list *list = field;
-
-    (void)row;
-    for (unsigned i = 0; i < list->all.count; i++) {
-        if (i)
-            OUT_LITERAL(o, "; ");
-        print_word(o, list->all.items[i].text);
-    }
-}
-
-static const struct type type_certificate = {
-    "file | data:text", "a file, or a text behind \"data:\"; variables may stand in it",
-    parse_certificate, print_certificates,
-};
-
-/* An empty name takes back what was inherited. */
-static bool parse_file(struct setting *s, void *field)
-{
-    struct str word = setting_arg(s, 1);
-
-    *(struct str *)field = word.len ? setting_conf_path(s, word) : (struct str){ NULL, 0 };
-    return true;
-}
-
-static void print_file(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    if (((const struct str *)field)->data)
-        print_word(o, *(const struct str *)field);
-}
-
-static const struct type type_file = { "file", "a file", parse_file, print_file };
-
 struct file_list {
     ARRAY(struct str) all;
 };
@@ -88,52 +33,6 @@ static void print_files(const struct directive *row, const void *field, struct o
 }
 
 static const struct type type_files = { "file", "a file", parse_files, print_files };
-
-/* off | max=N [inactive=time] [valid=time] */
-static bool parse_certificate_cache(struct setting *s, void *field)
-{
-    struct ssl_certificate_cache *c = field;
-
-    *c = (struct ssl_certificate_cache){ .inactive = 10, .valid = 60 };
-    for (unsigned i = 1; i < s->node->count; i++) {
-        struct str word = setting_arg(s, i);
-        bool good;
-        if (str_eq(word, STR("off")) && s->node->count == 2)
-            return true;
-        if (str_starts(word, STR("max=")))
-            good = str_to_uint(str_from(word, 4), 1000000, &c->max) && c->max > 0;
-        else if (str_starts(word, STR("inactive=")))
-            good = parse_seconds(str_from(word, 9), &c->inactive);
-        else if (str_starts(word, STR("valid=")))
-            good = parse_seconds(str_from(word, 6), &c->valid);
-        else
-            good = false;
-        if (!good)
-            return setting_error(s, i, "invalid parameter \"%.*s\"", STR_ARG(word));
-    }
-    return c->max > 0 ||
-           setting_error(s, 0, "\"ssl_certificate_cache\" must have the \"max\" parameter");
-}
-
-static void print_certificate_cache(const struct directive *row, const void *field, struct out *o)
-{
-    const struct ssl_certificate_cache *c = field;
-
-    (void)row;
-    if (c->max == 0) {
-        OUT_LITERAL(o, "off");
-        return;
-    }
-    out_printf(o, "max=%u inactive=", c->max);
-    print_time(o, (uint64_t)c->inactive * 1000);
-    OUT_LITERAL(o, " valid=");
-    print_time(o, (uint64_t)c->valid * 1000);
-}
-
-static const struct type type_certificate_cache = {
-    "off | max=N [inactive=time] [valid=time]", "off, or max= and perhaps inactive= and valid=",
-    parse_certificate_cache, print_certificate_cache,
-};
 
 /* ---- sessions ---- */
 
@@ -215,56 +114,6 @@ static const struct type type_sessions = {
 
 /* ---- others ---- */
 
-static bool parse_command(struct setting *s, void *field)
-{
-    struct ssl_conf *c = s->conf;
-    struct str name = arena_str(setting_arena(s), setting_arg(s, 1));
-    struct str value = arena_str(setting_arena(s), setting_arg(s, 2));
-
-    (void)field;
-    if (str_eq_nocase(name, STR("Certificate")) || str_eq_nocase(name, STR("PrivateKey")))
-        value = setting_conf_path(s, value);
-    *ARRAY_PUSH(&c->commands, setting_arena(s)) = (struct tls_command){ name, value };
-    return true;
-}
-
-static void print_commands(const struct directive *row, const void *field, struct out *o)
-{
-    const struct { ARRAY(struct tls_command) all; } *list = field;
-
-    (void)row;
-    for (unsigned i = 0; i < list->all.count; i++) {
-        if (i)
-            OUT_LITERAL(o, "; ");
-        print_word(o, list->all.items[i].name);
-        out_char(o, ' ');
-        print_word(o, list->all.items[i].value);
-    }
-}
-
-static const struct type type_command = {
-    "name value", "a name and a value, as SSL_CONF_cmd(3) has them", parse_command, print_commands,
-};
-
-static bool parse_key_log(struct setting *s, void *field)
-{
-    struct str path = setting_path(s, setting_arg(s, 1));
-
-    *(struct log_file **)field = generation_log_file(s->config->generation, path);
-    return true;
-}
-
-static void print_key_log(const struct directive *row, const void *field, struct out *o)
-{
-    const struct log_file *const *file = field;
-
-    (void)row;
-    if (*file)
-        print_word(o, (*file)->path);
-}
-
-static const struct type type_key_log = { "path", "a file", parse_key_log, print_key_log };
-
 /* What OpenSSL 4 brings. */
 static bool parse_ech(struct setting *s, void *field)
 {
@@ -278,7 +127,7 @@ static bool parse_compression(struct setting *s, void *field)
 {
     if (!type_flag.parse(s, field))
         return false;
-    if (*(bool *)field)
+    if (*(bool *)field && !tls_can_compress())
         setting_warn(s, 0, "\"ssl_certificate_compression\" is ignored: this OpenSSL has no "
                      "compression of certificates");
     return true;
@@ -293,10 +142,6 @@ static const struct type type_compression = {
     "on | off", "on or off", parse_compression, print_compression,
 };
 
-static const struct name_value protocols[] = {
-    { "SSLv2", TLS_SSL2 }, { "SSLv3", TLS_SSL3 }, { "TLSv1", TLS_1_0 }, { "TLSv1.1", TLS_1_1 },
-    { "TLSv1.2", TLS_1_2 }, { "TLSv1.3", TLS_1_3 }, { NULL, 0 },
-};
 static const struct name_value verifications[] = {
     { "off", TLS_VERIFY_OFF }, { "on", TLS_VERIFY_ON }, { "optional", TLS_VERIFY_OPTIONAL },
     { "optional_no_ca", TLS_VERIFY_OPTIONAL_NO_CA }, { NULL, 0 },
@@ -310,30 +155,30 @@ static const struct directive rows[] = {
     { "ssl", PLACES, ARGS(1), &type_flag, FIELD(struct ssl_conf, on),
       .initial = "off", .flags = DEPRECATED,
       .help = "TLS on all addresses of a server; write \"listen ... ssl\" instead." },
-    { "ssl_certificate", PLACES, ARGS(1), &type_certificate, FIELD(struct ssl_conf, certificates),
+    { "ssl_certificate", PLACES, ARGS(1), &type_ssl_certificate, FIELD(struct ssl_conf, certificates),
       .flags = REPEATS,
       .help = "The server's certificate, and behind it the chain to its CA, in PEM form.  Several "
               "of different kinds (ECDSA, RSA) may be given: each client gets the one it can use." },
-    { "ssl_certificate_key", PLACES, ARGS(1), &type_certificate, FIELD(struct ssl_conf, keys),
+    { "ssl_certificate_key", PLACES, ARGS(1), &type_ssl_certificate, FIELD(struct ssl_conf, keys),
       .flags = REPEATS,
       .help = "The secret key of the certificate that stands at the same place in order." },
-    { "ssl_certificate_cache", PLACES, ARGS_RANGE(1, 3), &type_certificate_cache,
+    { "ssl_certificate_cache", PLACES, ARGS_RANGE(1, 3), &type_ssl_certificate_cache,
       FIELD(struct ssl_conf, certificate_cache), .initial = "off",
       .help = "How many certificates and keys that are named by variables are kept, how long those "
               "not used, and when they are read anew." },
     { "ssl_certificate_compression", PLACES, ARGS(1), &type_compression,
       FIELD(struct ssl_conf, certificate_compression),
       .initial = "off", .help = "Send certificates compressed (RFC 8879)." },
-    { "ssl_password_file", PLACES, ARGS(1), &type_file, FIELD(struct ssl_conf, password_file),
+    { "ssl_password_file", PLACES, ARGS(1), &type_ssl_file, FIELD(struct ssl_conf, password_file),
       .help = "Passwords of secret keys, one in a line; each is tried." },
-    { "ssl_dhparam", PLACES, ARGS(1), &type_file, FIELD(struct ssl_conf, dhparam),
+    { "ssl_dhparam", PLACES, ARGS(1), &type_ssl_file, FIELD(struct ssl_conf, dhparam),
       .help = "Diffie-Hellman parameters, for ciphers that need them." },
     { "ssl_ecdh_curve", PLACES, ARGS(1), &type_str, FIELD(struct ssl_conf, curves),
       .initial = "auto",
       .help = "Groups for the exchange of keys, the best first." },
     { "ssl_protocols", PLACES, ARGS_RANGE(1, ARGS_ANY), &type_bitmask,
       FIELD(struct ssl_conf, protocols),
-      .initial = "TLSv1.2 TLSv1.3", .data = protocols, .help = "Versions that clients may speak." },
+      .initial = "TLSv1.2 TLSv1.3", .data = ssl_protocols, .help = "Versions that clients may speak." },
     { "ssl_ciphers", PLACES, ARGS(1), &type_str, FIELD(struct ssl_conf, ciphers),
       .initial = "ECDHE+AESGCM:ECDHE+CHACHA20",
       .help = "Ciphers of TLS 1.2 and before, as openssl-ciphers(1) has them.  Those that are on "
@@ -352,13 +197,13 @@ static const struct directive rows[] = {
     { "ssl_verify_depth", PLACES, ARGS(1), &type_number, FIELD(struct ssl_conf, verify_depth),
       .initial = "1",
       .help = "How many certificates may stand between a client's and the CA's." },
-    { "ssl_client_certificate", PLACES, ARGS(1), &type_file,
+    { "ssl_client_certificate", PLACES, ARGS(1), &type_ssl_file,
       FIELD(struct ssl_conf, client_certificate),
       .help = "Certificates of CAs that clients' may be of; their names are told to clients." },
-    { "ssl_trusted_certificate", PLACES, ARGS(1), &type_file,
+    { "ssl_trusted_certificate", PLACES, ARGS(1), &type_ssl_file,
       FIELD(struct ssl_conf, trusted_certificate),
       .help = "The same, but not told to clients." },
-    { "ssl_crl", PLACES, ARGS(1), &type_file, FIELD(struct ssl_conf, crl),
+    { "ssl_crl", PLACES, ARGS(1), &type_ssl_file, FIELD(struct ssl_conf, crl),
       .help = "Lists of certificates that were taken back, of every CA that is trusted." },
     { "ssl_session_cache", PLACES, ARGS_RANGE(1, 2), &type_sessions,
       FIELD(struct ssl_conf, sessions),
@@ -381,10 +226,10 @@ static const struct directive rows[] = {
     { "ssl_reject_handshake", PLACES, ARGS(1), &type_flag, FIELD(struct ssl_conf, reject_handshake),
       .initial = "off",
       .help = "Refuse the handshakes of clients that ask for this server." },
-    { "ssl_conf_command", PLACES, ARGS(2), &type_command, FIELD(struct ssl_conf, commands),
+    { "ssl_conf_command", PLACES, ARGS(2), &type_ssl_command, FIELD(struct ssl_conf, commands),
       .flags = REPEATS,
       .help = "A setting of OpenSSL itself: SSL_CONF_cmd(3)." },
-    { "ssl_key_log", PLACES, ARGS(1), &type_key_log, FIELD(struct ssl_conf, key_log),
+    { "ssl_key_log", PLACES, ARGS(1), &type_ssl_key_log, FIELD(struct ssl_conf, key_log),
       .help = "A file that gets the secrets of all connections, so that tools such as Wireshark can "
               "read what was recorded.  For tests alone." },
     { "ssl_ech_file", PLACES, ARGS(1), &type_ech, FIELD(struct ssl_conf, ech_files),

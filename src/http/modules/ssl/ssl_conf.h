@@ -7,8 +7,7 @@
 #include <time.h>
 
 #include "http/modules/ssl/ssl.h"
-#include "net/tls.h"
-#include "script/template.h"
+#include "http/modules/ssl/ssl_types.h"
 
 struct http;
 struct http_server;
@@ -18,11 +17,6 @@ struct ssl_sessions {
     enum tls_sessions kind;
     long builtin;                      /* as in struct tls_settings */
     struct zone_spec *shared;          /* NULL: none */
-};
-
-struct ssl_certificate_cache {
-    unsigned max;                      /* 0: off */
-    time_t inactive, valid;            /* seconds */
 };
 
 struct ssl_conf {

@@ -208,6 +208,7 @@ static void fill(struct settling *x)
     struct tls_settings *to = &x->settings;
 
     *to = (struct tls_settings){
+        .certificate_compression = c->certificate_compression,
         .protocols = c->protocols, .ciphers = c->ciphers, .curves = c->curves,
         .prefer_server_ciphers = c->prefer_server_ciphers, .early_data = c->early_data,
         .tickets = c->tickets, .buffer_size = c->buffer_size, .verify = (enum tls_verify)c->verify,
