@@ -8,16 +8,27 @@
 #include "upstream/peers.h"
 #include "upstream/shared_peers.h"
 
-enum { WHOLE = 256 };                  /* parts of a unit of weight */
+enum {
+    WHOLE = 256,                       /* parts of a unit of weight */
+    AT_ONCE = 1000,                    /* ms: a connection that fails so soon costs nobody much */
+};
 
 static unsigned index_of(const struct pick *p, const struct upstream_peer *peer)
 {
     return (unsigned)(peer - p->peers->list.items);
 }
 
+/* Of p->peers: 0 or 1, into p->tried. */
+static unsigned which_peers(const struct pick *p)
+{
+    return p->peers == &p->group->backup;
+}
+
 static bool was_tried(const struct pick *p, unsigned i)
 {
-    return i / 64 >= p->words || (p->tried[i / 64] >> i % 64 & 1);
+    const struct tried_peers *t = &p->tried[which_peers(p)];
+
+    return i / 64 >= t->words || (t->bits[i / 64] >> i % 64 & 1);
 }
 
 static bool is_full(const struct upstream_peer *peer)
@@ -30,12 +41,14 @@ static bool is_resting(const struct pick *p, const struct upstream_peer *peer)
     const struct upstream_peer_state *state = peer->state;
 
     return !upstream_is_single(p->group) && peer->max_fails && state->fails >= peer->max_fails &&
-           clock_seconds() - state->checked <= peer->fail_timeout;
+           clock_seconds() - state->checked <= peer->fail_timeout &&
+           !(p->last_resort && state->unreached);
 }
 
 static bool may_serve(const struct pick *p, const struct upstream_peer *peer)
 {
-    return !(peer->state->bars & ~(unsigned)PEER_DRAINING) && !was_tried(p, index_of(p, peer)) && !is_full(peer) && !is_resting(p, peer);
+    return !(peer->state->bars & ~(unsigned)PEER_DRAINING) && !was_tried(p, index_of(p, peer)) &&
+           !is_full(peer) && !is_resting(p, peer);
 }
 
 bool balance_may_use(const struct pick *p, const struct upstream_peer *peer)
@@ -146,22 +159,29 @@ struct upstream_peer *balance_least(struct pick *p, balance_compare *compare, un
 
 /* ---- a request's tries ---- */
 
-/* From now on among `peers`, none of them tried. */
+static void init_tried(struct tried_peers *t, const struct upstream_peers *peers, struct arena *arena)
+{
+    t->words = (peers->list.count + 63) / 64;
+    t->bits = t->words <= 1 ? &t->few : ARENA_NEW_ARRAY(arena, uint64_t, t->words);
+    t->words += t->words == 0;
+    t->version = peers->version;
+}
+
+/* From now on among `peers`; none of them is tried where the list has become another. */
 static void choose_among(struct pick *p, struct upstream_peers *peers)
 {
     p->peers = peers;
-    p->version = peers->version;
-    memset(p->tried, 0, p->words * sizeof *p->tried);
+    struct tried_peers *t = &p->tried[which_peers(p)];
+    if (t->version != peers->version)
+        memset(t->bits, 0, t->words * sizeof *t->bits);
+    t->version = peers->version;
 }
 
 void balance_start(struct pick *p, struct upstream *u, struct script *script, struct arena *arena)
 {
-    unsigned most = u->primary.list.count > u->backup.list.count ? u->primary.list.count
-                                                                  : u->backup.list.count;
-
     *p = (struct pick){ .group = u, .script = script };
-    p->words = most <= 64 ? 1 : (most + 63) / 64;
-    p->tried = most <= 64 ? &p->few : ARENA_NEW_ARRAY(arena, uint64_t, p->words);
+    init_tried(&p->tried[0], &u->primary, arena);
+    init_tried(&p->tried[1], &u->backup, arena);
     p->tries = u->primary.tries + u->backup.tries;
     choose_among(p, &u->primary);
     if (u->balancer->start)
@@ -200,7 +220,7 @@ static void take(struct pick *p, struct upstream_peer *peer)
     struct upstream_peer_state *state = peer->state;
     unsigned i = index_of(p, peer);
 
-    p->tried[i / 64] |= (uint64_t)1 << i % 64;
+    p->tried[which_peers(p)].bits[i / 64] |= (uint64_t)1 << i % 64;
     p->peer = peer;
     p->asked++;
     p->answered = false;
@@ -214,21 +234,33 @@ static void take(struct pick *p, struct upstream_peer *peer)
     peers_hold(p->peers);
 }
 
-/* With the lock held. */
-static struct upstream_peer *choose_and_take(struct pick *p)
+/* Among the primary ones, then the backups. */
+static struct upstream_peer *choose_in_turn(struct pick *p)
 {
     struct upstream *u = p->group;
-    struct upstream_peer *peer;
-
-    if (p->version != p->peers->version)
-        choose_among(p, p->peers);             /* bits of a former list */
-    peer = choose(p);
+    struct upstream_peer *peer = choose(p);
 
     if (!peer && p->peers == &u->primary && u->backup.list.count) {
         choose_among(p, &u->backup);
         peer = choose(p);
         if (!peer && u->queue)                 /* it will ask again, from the start */
             choose_among(p, &u->primary);
+    }
+    return peer;
+}
+
+/* With the lock held.  Where all rest, those that could not be connected to may be back by now, and to ask
+ * them takes no time. */
+static struct upstream_peer *choose_and_take(struct pick *p)
+{
+    struct upstream_peer *peer;
+
+    choose_among(p, p->peers);                 /* the list may have become another */
+    peer = choose_in_turn(p);
+    if (!peer && !p->last_resort && p->tries) {
+        p->last_resort = true;
+        choose_among(p, &p->group->primary);
+        peer = choose_in_turn(p);
     }
     if (peer)
         take(p, peer);
@@ -271,12 +303,18 @@ struct str balance_cookie(struct pick *p)
 
 /* ---- what became of a try ---- */
 
-static bool note_failure(const struct upstream_peer *peer)
+static bool is_failure(enum balance_result result)
+{
+    return result == BALANCE_FAILED || result == BALANCE_UNREACHED;
+}
+
+static bool note_failure(const struct upstream_peer *peer, bool unreached)
 {
     struct upstream_peer_state *state = peer->state;
     unsigned less = peer->max_fails ? peer->weight / peer->max_fails : 0;
 
     state->fails++;
+    state->unreached = unreached;
     state->accessed = state->checked = clock_seconds();
     state->effective = state->effective > less ? state->effective - less : 0;
     return peer->max_fails && state->fails >= peer->max_fails;
@@ -294,18 +332,19 @@ static void note_recovery(const struct upstream_peer *peer)
 
 static bool has_answered(const struct pick *p, enum balance_result result)
 {
-    return p->answered && result != BALANCE_FAILED && result != BALANCE_REFUSED;
+    return p->answered && !is_failure(result) && result != BALANCE_REFUSED;
 }
 
 /* With the lock held.  true: it rests now. */
 static bool note_result(struct pick *p, const struct upstream_peer *peer, enum balance_result result)
 {
     struct upstream_peer_state *state = peer->state;
+    uint64_t ms = clock_ms() - p->start_ms;
 
-    if (result == BALANCE_FAILED)
-        peer_time_note_failure(peer, clock_ms() - p->start_ms);
+    if (is_failure(result))
+        peer_time_note_failure(peer, ms);
     else if (has_answered(p, result) && result == BALANCE_OK)
-        peer_time_note(peer, PEER_TIME_LAST_BYTE, clock_ms() - p->start_ms);
+        peer_time_note(peer, PEER_TIME_LAST_BYTE, ms);
     state->conns--;
     state->starts -= p->start_ms;
     shared_peers_count(peer->seat, -1);
@@ -315,9 +354,9 @@ static bool note_result(struct pick *p, const struct upstream_peer *peer, enum b
     }
     if (p->tries)
         p->tries--;
-    if (result == BALANCE_FAILED)
-        return note_failure(peer);
-    if (state->accessed < state->checked)
+    if (is_failure(result))
+        return note_failure(peer, result == BALANCE_UNREACHED && ms < AT_ONCE);
+    if (state->accessed < state->checked || (p->last_resort && has_answered(p, result)))
         note_recovery(peer);
     return false;
 }

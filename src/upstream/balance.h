@@ -11,6 +11,13 @@
 #include "upstream/queue.h"
 #include "upstream/upstream.h"
 
+/* Which peers of a list a request has tried. */
+struct tried_peers {
+    uint64_t few, *bits;               /* in `few` where there are at most 64 */
+    unsigned words;                    /* of bits; peers beyond came later and are not tried */
+    unsigned version;                  /* of the list that the bits mean */
+};
+
 /* One request's tries. */
 struct pick {
     struct upstream *group;
@@ -18,11 +25,10 @@ struct pick {
     struct upstream_peer *peer;        /* being tried; NULL: none */
     unsigned tries;                    /* left */
     unsigned asked;                    /* so far */
-    uint64_t few, *tried;              /* bits of peers: in `few` where there are at most 64 */
-    unsigned words;                    /* of those; peers beyond came later and are not tried */
-    unsigned version;                  /* of the list that the bits mean */
+    struct tried_peers tried[2];       /* of the primary ones, and of the backups */
     uint64_t start_ms;                 /* of the try */
     bool answered;                     /* the peer has sent a head */
+    bool last_resort;                  /* none was to be had: those that were not reached may be asked */
     struct script *script;             /* whose variables a key is made of */
     uint32_t hash;                     /* balancers' own */
     unsigned rehash, misses;
@@ -60,6 +66,7 @@ enum balance_result {
     BALANCE_OK,
     BALANCE_LEFT,                      /* nobody waited for the end of its answer */
     BALANCE_FAILED,                    /* counts against the peer */
+    BALANCE_UNREACHED,                 /* so does this: the connection failed */
     BALANCE_REFUSED,                   /* it answered, but not as was wanted (403, 404) */
 };
 

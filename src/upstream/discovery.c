@@ -178,10 +178,10 @@ static void apply(const struct discovery *d)
 
 /* ---- asking ---- */
 
-/* Only what is new is said. */
+/* Only what is new is said; that a plain name had no address at start has been. */
 static void note(struct discovery *d, unsigned code)
 {
-    if (code && code != d->code)
+    if (code && code != d->code && !d->line->once)
         log_note(LOG_LEVEL_ERROR, 0, "%.*s could not be resolved (%u: %s) in upstream \"%.*s\"",
                  STR_ARG(d->name), code, resolve_code_text(code), STR_ARG(d->line->group->name));
     else if (!code && (d->code || d->line->once))

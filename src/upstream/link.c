@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -104,6 +105,11 @@ struct link *link_open(const struct address *to, const struct link_options *opti
     l->start_ms = clock_ms();
     l->address = *to;
     list_init(&l->place);
+    if (options->tls && !(l->tls = tls_peer_copy(options->tls))) {
+        link_close(l);
+        errno = ENOMEM;
+        return NULL;
+    }
     if (!loop_add(&l->connection.watch)) {
         link_close(l);
         return NULL;
@@ -125,8 +131,42 @@ void link_init_stream(struct link *l, const struct transport *transport, void (*
     l->owner = owner;
 }
 
+static bool connect_failed(const struct link *l, struct tls_fault *f)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    if (getsockopt(l->connection.watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    *f = (struct tls_fault){ .level = LOG_LEVEL_ERROR, .error = error, .text = "connect() failed" };
+    return error != 0;
+}
+
+enum tls_result link_secure(struct link *l, struct tls_fault *f)
+{
+    struct connection *c = &l->connection;
+
+    if (!l->handshaking) {
+        if (!(c->watch.ready & READY_WRITE))
+            return TLS_AGAIN;
+        if (connect_failed(l, f) || !tls_connect(c, l->tls, &l->address, f))
+            return TLS_FAILED;
+        l->handshaking = true;
+    }
+    enum tls_result result = tls_handshake(c, f);
+    if (result != TLS_DONE)
+        return result;
+    if (!tls_peer_check(c, l->tls, f))
+        return TLS_FAILED;
+    tls_peer_free(l->tls);
+    l->tls = NULL;
+    return TLS_DONE;
+}
+
 void link_close(struct link *l)
 {
+    tls_peer_free(l->tls);
+    l->tls = NULL;
     if (l->state == LINK_IDLE && l->pool)
         keepalive_forget(l);
     l->state = LINK_CLOSED;

@@ -9,6 +9,7 @@
 
 #include "event/connection.h"
 #include "net/address.h"
+#include "net/tls_client.h"
 
 struct idle_pool;
 
@@ -32,6 +33,8 @@ struct link {
     struct list place;                 /* in the pool, while idle */
     struct idle_pool *pool;
     struct address address;
+    struct tls_peer *tls;              /* of the handshake that is still to come; NULL: none is */
+    bool handshaking;                  /* it has begun */
 };
 
 struct link_options {
@@ -39,6 +42,7 @@ struct link_options {
     bool transparent;                  /* that address need not be this machine's */
     bool keepalive;                    /* SO_KEEPALIVE */
     int rcvbuf, sndbuf;                /* bytes; 0: as the system has it */
+    const struct tls_peer *tls;        /* NULL: in clear */
 };
 
 /* Begins to connect: NULL and errno where that fails at once.  With READY_WRITE the connect has ended:
@@ -46,6 +50,9 @@ struct link_options {
 struct link *link_open(const struct address *to, const struct link_options *options,
                        void (*wake)(void *owner), void *owner);
 void link_close(struct link *l);
+/* Where l->tls is set: connects and shakes hands, before any byte of the user's.  TLS_DONE: l->tls is gone, and
+ * the link ready for use. */
+enum tls_result link_secure(struct link *l, struct tls_fault *f);
 /* A cleared link that has no descriptor: a stream, whose bytes `transport` moves and which `end` closes.
  * The transport sets its ready bits. */
 void link_init_stream(struct link *l, const struct transport *transport, void (*end)(struct link *l),

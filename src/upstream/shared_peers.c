@@ -106,6 +106,23 @@ static struct record *add(struct zone *z, struct board *b, const struct upstream
     return r;
 }
 
+/* Which of the group's health checks must be passed first, for a peer that is new, or for all where the
+ * configuration is.  What checks found that are none any more is forgotten. */
+static void prepare_checks(struct upstream_peer_state *state, const struct upstream *u, bool known)
+{
+    unsigned number = u->shared->generation->number, all = (1u << u->checks) - 1;
+
+    state->failing &= all;
+    state->unchecked &= u->mandatory;
+    if (!known)
+        state->unchecked = u->mandatory;
+    else if (state->generation != number)
+        state->unchecked |= u->mandatory & ~(u->persistent & ~state->failing);
+    state->generation = number;
+    state->bars &= ~(unsigned)(PEER_UNHEALTHY | PEER_UNCHECKED);
+    state->bars |= (state->failing ? PEER_UNHEALTHY : 0u) | (state->unchecked ? PEER_UNCHECKED : 0u);
+}
+
 /* What the configuration says now counts where it says something else than before; otherwise what a person
  * or a health check has said since. */
 static void adapt(struct upstream_peer_state *state, const struct upstream_peer *p)
@@ -165,6 +182,7 @@ static bool join(struct zone *z, struct peer_seat *seat, const struct upstream_p
     r->shares = share;
     if (known)
         adapt(&r->state, p);
+    prepare_checks(&r->state, seat->shared->group, known);
     seat->share = share;
     seat->state = &r->state;
     return true;
@@ -429,7 +447,7 @@ static bool define(struct setting *s, const void *tag)
     if (!spec->data)
         spec->data = ARENA_NEW(&g->arena, struct demand);
     u->shared = ARENA_NEW(&g->arena, struct shared_peers);
-    *u->shared = (struct shared_peers){ .spec = spec, .group = u, .node = s->node };
+    *u->shared = (struct shared_peers){ .spec = spec, .group = u, .generation = g, .node = s->node };
     generation_on_use(g, begin, u->shared);
     generation_cleanup(g, end, u->shared);
     return true;

@@ -24,6 +24,7 @@ struct shared_duty {
 struct shared_peers {
     struct zone_spec *spec;
     struct upstream *group;
+    const struct generation *generation;
     unsigned epoch;                    /* of the zone, when states were last looked up */
     bool in_use;                       /* states are looked up there */
     const struct node *node;           /* the line, while the tree is resolved */

@@ -29,12 +29,13 @@ enum peer_bar {
     PEER_UNCHECKED = 1 << 3,           /* they are mandatory, and it has passed none so far */
 };
 
-/* What health checks found: health.c's. */
+/* What one of a group's health checks found: health.c's. */
 struct peer_health {
-    uint64_t next_ms;                  /* clock_ms(): when it is asked again; 0: it was not so far */
+    uint64_t next_ms;                  /* clock_ms(): when the peer is asked again; 0: it was not so far */
     unsigned passes, fails;            /* of late, one after the other */
-    uint64_t checks, failed, turned;   /* in all; how often it became unhealthy */
 };
+
+enum { HEALTH_CHECKS_MAX = 4 };        /* of a group */
 
 /* What changes of a peer while the generation is in use.  With upstream_lock() held. */
 struct upstream_peer_state {
@@ -46,9 +47,12 @@ struct upstream_peer_state {
     uint32_t times[2];                 /* peer_time.c: averages by enum peer_time_kind; 0: none */
     uint64_t starts;                   /* sum of the clock_ms() at which those in conns began */
     uint64_t slow_since;               /* clock_ms(): it came back, with slow_start; 0: never */
+    bool unreached;                    /* the last failure was a connection refused or closed at once */
     unsigned bars;                     /* enum peer_bar bits: 0: it may be chosen */
     unsigned configured;               /* those of them that the configuration asked for */
-    struct peer_health health;
+    struct peer_health health[HEALTH_CHECKS_MAX];
+    unsigned failing, unchecked;       /* health checks, as bits, that make PEER_UNHEALTHY and PEER_UNCHECKED */
+    unsigned generation;               /* that `unchecked` was last set for */
 };
 
 struct upstream_peer {
@@ -93,6 +97,8 @@ struct upstream {
     const void *affinity_conf;
     struct queue *queue;               /* NULL: nobody waits for a peer */
     struct shared_peers *shared;       /* its part of a zone; NULL: it has none */
+    unsigned checks;                   /* health checks of the group: so many */
+    unsigned mandatory, persistent;    /* of them, as bits */
     struct str state_path;             /* state_file.h; empty: none */
     ARRAY(const struct discovery_line *) watched;      /* names that are asked for */
     struct keepalive_conf keepalive;

@@ -93,6 +93,32 @@ static void test_refusal_is_no_failure(void **state)
     expect_turns("baba");
 }
 
+/* Where all rest, those that could not be reached are asked once more rather than nobody. */
+static void test_last_resort(void **state)
+{
+    struct pick p;
+
+    (void)state;
+    make_group((const unsigned[]){ 1, 1 }, 2, 0);
+    assert_ptr_equal(ask(BALANCE_FAILED), &items[0]);
+    assert_ptr_equal(ask(BALANCE_UNREACHED), &items[1]);
+    assert_ptr_equal(ask(BALANCE_UNREACHED), &items[1]);
+    assert_ptr_equal(ask(BALANCE_FAILED), &items[1]);
+    assert_null(ask(BALANCE_OK));
+    make_group((const unsigned[]){ 1, 1 }, 2, 1);
+    balance_start(&p, &group, NULL, &arena);
+    while (p.tries && balance_next(&p))
+        balance_done(&p, BALANCE_UNREACHED);
+    assert_int_equal(p.asked, 3);
+    balance_start(&p, &group, NULL, &arena);
+    long back = balance_next(&p) - items;
+    assert_in_range(back, 0, 1);               /* the primary ones come first here too */
+    balance_answered(&p);
+    balance_done(&p, BALANCE_OK);
+    assert_int_equal(states[back].fails, 0);
+    expect_turns(back ? "bb" : "aa");
+}
+
 static void test_single_never_rests(void **state)
 {
     (void)state;
@@ -447,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_round),
         cmocka_unit_test(test_failure_rests),
         cmocka_unit_test(test_refusal_is_no_failure),
+        cmocka_unit_test(test_last_resort),
         cmocka_unit_test(test_single_never_rests),
         cmocka_unit_test(test_down_and_full),
         cmocka_unit_test(test_tries_and_backup),
