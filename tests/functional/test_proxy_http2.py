@@ -3,10 +3,12 @@ to misbehave, frames by hand."""
 import concurrent.futures
 import struct
 import threading
+import time
 
 import h2.config
 import h2.connection
 import h2.events
+import h2.settings
 import pytest
 
 from conftest import Response
@@ -82,6 +84,13 @@ class H2Conn:
 
 def serve(handler, settings=None):
     return lambda conn: H2Conn(conn, handler, settings).run()
+
+
+def waited(condition, seconds=5):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
@@ -191,19 +200,25 @@ def test_no_keepalive_no_sharing(weir, peer):
 
 
 def test_most_streams_of_the_peer(weir, peer):
-    """What is more than it takes goes over another connection."""
-    gate = threading.Barrier(4, timeout=10)
+    """What is more than it takes goes over other connections."""
+    waiting = []
 
-    def handler(c, s, head, body):
-        threading.Thread(target=lambda: (gate.wait(), c.answer(s, b"x"), c.flush()), daemon=True).start()
+    def handler(c, stream, head, body):
+        if head[":path"] == "/first":
+            c.answer(stream, b"x")
+            return
+        waiting.append((c, stream))
+        if len(waiting) == 6:
+            for conn, s in waiting:
+                conn.answer(s, b"x")
+                conn.flush()
 
-    settings = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 2}
-    p = peer(serve(lambda c, s, head, body: c.answer(s, b"first"), settings))
+    p = peer(serve(handler, {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 2}))
     s = weir(http=conf(p))
-    assert s.get("/").body == b"first"
-    p.script = serve(handler, settings)
-    del gate, handler
-    assert s.get("/").body == b"first"
+    assert s.get("/first").body == b"x"
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert [r.body for r in pool.map(lambda _: s.get("/"), range(6))] == [b"x"] * 6
+    assert sum(1 for c, _ in waiting if c is waiting[0][0]) <= 2
 
 
 def test_head_and_204_have_no_body(weir, peer):
@@ -345,8 +360,7 @@ def test_client_that_leaves_resets_its_stream_alone(weir, peer):
     s = weir(http=conf(p))
     with s.connect() as c:
         c.sendall(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-        while not held:
-            pass
+        assert waited(lambda: held)
     for _ in range(100):
         if getattr(p, "resets", 0):
             break

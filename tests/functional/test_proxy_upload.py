@@ -6,20 +6,7 @@ import time
 import pytest
 
 from conftest import Response
-from peers import Gone, Peer, ok
-
-
-@pytest.fixture
-def peer():
-    peers = []
-
-    def start(script):
-        peers.append(Peer(script))
-        return peers[-1]
-
-    yield start
-    for p in peers:
-        p.stop()
+from peers import ok
 
 
 def start(weir, *peers, more="", location=""):

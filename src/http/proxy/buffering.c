@@ -12,7 +12,7 @@
 #include "http/proxy/window.h"
 #include "http/temp_file.h"
 
-enum { PAUSE_MS = 100 };               /* of proxy_limit_rate, at least: not a call for every few bytes */
+enum { PAUSE_MS = 100 };               /* of proxy_limit_rate: not a call for every few bytes */
 
 void buffering_fini(struct exchange *x)
 {
@@ -36,6 +36,9 @@ static void completed(struct exchange *x)
 {
     if (x->conf->pass_trailers)
         exchange_pass_trailers(x);
+    if (x->in.at < x->in.end)
+        exchange_log(x, LOG_LEVEL_WARN, 0, "upstream sent more data than its response has: the "
+                     "connection is closed");
     exchange_release(x, x->head.keepalive && x->request_sent && x->in.at == x->in.end);
 }
 
@@ -46,8 +49,8 @@ static size_t window_size(const struct exchange *x)
     return x->buffering ? conf->buffers.count * conf->buffers.size : conf->buffer_size;
 }
 
-/* Room behind x->in.end.  A window that the client still holds bytes of is not used again before its next
- * pull: there is a spare one meanwhile. */
+/* Room behind x->in.end.  A window that the client still holds bytes of is not used again before
+ * its next pull: there is a spare one meanwhile. */
 static bool make_room(struct exchange *x, bool fresh)
 {
     struct exchange_buffer *in = &x->in;
@@ -63,8 +66,8 @@ static bool make_room(struct exchange *x, bool fresh)
     return in->end < in->limit;
 }
 
-/* Bytes that may be read now: what proxy_limit_rate has earned grows with the time, from a second's worth
- * at the start.  0: there is a pause. */
+/* Bytes that may be read now: what proxy_limit_rate has earned grows with the time, from a second's
+ * worth at the start.  0: there is a pause. */
 static size_t allowance(struct exchange *x)
 {
     struct exchange_rate *rate = &x->rate;
@@ -162,8 +165,8 @@ static void give_file(struct exchange *x, struct batch *out, size_t budget)
     x->file_at += (off_t)n;
 }
 
-/* All of it has been given.  What sendfile() took may still be on its way: its pages must not be written
- * again, so the file lets go of them first. */
+/* All of it has been given.  What sendfile() took may still be on its way: its pages must not be
+ * written again, so the file lets go of them first. */
 static void empty_file(struct exchange *x)
 {
     if (x->file_end && ftruncate(x->file, 0) == 0)
@@ -302,7 +305,8 @@ void buffering_begin(struct exchange *x)
     x->wanted = true;
     if (!template_is_empty(&x->conf->limit_rate) &&
         parse_size(template_value(&x->conf->limit_rate, request_script(x->request)), &rate))
-        x->rate = (struct exchange_rate){ rate, (uint64_t)(x->in.end - x->in.at), clock_ms(), false };
+        x->rate = (struct exchange_rate){ .bytes = rate, .start_ms = clock_ms(),
+                                          .taken = (uint64_t)(x->in.end - x->in.at) };
     if (x->complete)
         completed(x);
 }

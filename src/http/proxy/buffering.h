@@ -1,7 +1,7 @@
 /*
- * buffering: a peer's response as a source.  What the client takes at once goes through one window of
- * memory; what it can't take yet is read ahead, into the window and then into a temporary file, as far
- * as proxy_buffers and proxy_max_temp_file_size allow.  Beyond that the peer waits.
+ * buffering: a peer's response as a source.  What the client takes at once goes through one window
+ * of memory; what it can't take yet is read ahead, into the window and then into a temporary file,
+ * as far as proxy_buffers and proxy_max_temp_file_size allow.  Beyond that the peer waits.
  */
 #ifndef HTTP_PROXY_BUFFERING_H
 #define HTTP_PROXY_BUFFERING_H

@@ -1,6 +1,6 @@
 /*
- * exchange: see exchange.h.  The life of a request at its peers, top to bottom; what a response's head
- * means for the client is exchange_head.c's, how its body flows buffering.c's.
+ * exchange: see exchange.h.  The life of a request at its peers, top to bottom; what a response's
+ * head means for the client is exchange_head.c's, how its body flows buffering.c's.
  */
 #include "http/proxy/exchange.h"
 
@@ -146,8 +146,8 @@ unsigned exchange_kind_of_status(unsigned status)
     return 0;
 }
 
-/* Asking twice may do twice what was asked: RFC 9110 section 9.2.2.  Of methods that are not known here
- * nobody can say. */
+/* Asking twice may do twice what was asked: RFC 9110 section 9.2.2.  Of methods that are not known
+ * here nobody can say. */
 static bool is_idempotent(const struct request *r)
 {
     return r->method != METHOD_POST && r->method != METHOD_LOCK && r->method != METHOD_PATCH &&
@@ -171,7 +171,9 @@ bool exchange_may_try_again(const struct exchange *x, unsigned kind)
 
 static void end_attempt(struct exchange *x, unsigned kind)
 {
-    enum balance_result result = kind & (NEXT_403 | NEXT_404 | NEXT_DENIED) ? BALANCE_REFUSED : BALANCE_FAILED;
+    enum balance_result result = kind & (NEXT_403 | NEXT_404 | NEXT_DENIED) ? BALANCE_REFUSED
+                                 : kind == NEXT_ERROR                        ? BALANCE_UNREACHED
+                                                                             : BALANCE_FAILED;
     struct attempt *a = exchange_attempt(x);
 
     a->response_ms = (int64_t)(clock_ms() - a->start_ms);
@@ -242,7 +244,8 @@ static void note_attempt(struct exchange *x)
 {
     struct attempt *a = ARRAY_PUSH(&x->attempts->list, &x->request->arena);
 
-    *a = (struct attempt){ .peer = peer_name(x), .server = x->pick.peer->server, .start_ms = clock_ms(), .first = !x->attempted,
+    *a = (struct attempt){ .peer = peer_name(x), .server = x->pick.peer->server,
+                           .start_ms = clock_ms(), .first = !x->attempted,
                            .connect_ms = -1, .header_ms = -1, .response_ms = -1,
                            .queue_ms = balance_waited_ms(&x->pick) };
     x->attempted = true;
@@ -277,12 +280,12 @@ static struct link *open_link(struct exchange *x, bool fresh)
     struct link_options options = {
         .keepalive = conf->socket_keepalive, .rcvbuf = (int)conf->socket_rcvbuf,
         .sndbuf = (int)conf->socket_sndbuf, .bind = bind_address(x),
-        .transparent = conf->bind.transparent,
+        .transparent = conf->bind.transparent, .tls = x->tls,
     };
     uint32_t key = link_key(x);
 
     if (x->wire->open)
-        return x->wire->open(x, &options, fresh, wake);
+        return x->wire->open(x, &options, key, fresh, wake);
     if (!fresh && u->pool && u->keepalive.connections) {
         struct link *l = keepalive_take(u->pool, &x->pick.peer->address, key, wake, x);
         if (l)
@@ -375,7 +378,8 @@ static int send_failed(struct exchange *x)
 {
     struct link *l = x->link;
 
-    exchange_log(x, LOG_LEVEL_ERROR, errno, l->connected || l->reused ? "send() failed" : "connect() failed");
+    exchange_log(x, LOG_LEVEL_ERROR, errno,
+                 l->connected || l->reused ? "send() failed" : "connect() failed");
     return exchange_next(x, NEXT_ERROR);
 }
 
@@ -416,7 +420,7 @@ static int send_on(struct exchange *x)
         return x->head_sent ? STEP_NEXT : STEP_WAIT;
     case UPLOAD_FAILED:
         x->deaf = x->head_sent && (x->link->connection.watch.ready & READY_READ);
-        return x->deaf ? STEP_NEXT : send_failed(x);       /* it may have answered before it closed */
+        return x->deaf ? STEP_NEXT : send_failed(x);   /* it may have answered before it closed */
     case UPLOAD_REFUSED:
         break;
     }
@@ -424,10 +428,33 @@ static int send_on(struct exchange *x)
     return x->refused;
 }
 
+/* The handshake of TLS comes first. */
+static int exchange_secure(struct exchange *x)
+{
+    struct tls_fault f;
+
+    switch (link_secure(x->link, &f)) {
+    case TLS_DONE:
+        timer_set(&x->link->connection.timer, x->conf->send_timeout);
+        return STEP_NEXT;
+    case TLS_AGAIN:
+        return STEP_WAIT;
+    case TLS_FAILED:
+        break;
+    }
+    exchange_log(x, LOG_LEVEL_ERROR, f.error, "%s while SSL handshaking to upstream", f.text);
+    return exchange_next(x, NEXT_ERROR);
+}
+
 static int exchange_send(struct exchange *x)
 {
     if (x->link->timed_out)
         return timed_out(x);
+    if (x->link->tls) {
+        int secured = exchange_secure(x);
+        if (secured != STEP_NEXT || !x->link)
+            return secured;
+    }
     if (!x->wire->put_head)
         return begin_tunnel(x);
     if (!x->unsent.len) {
@@ -509,11 +536,13 @@ static void log_large_head(struct exchange *x)
     size_t size = x->head_buffer ? measure_head(x) : 0, most = x->conf->buffer_size;
 
     if (size)
-        exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream sent too big header: a buffer of %zu bytes would "
-                     "hold it, %s_buffer_size is %zu", size, x->wire->directives, most);
+        exchange_log(x, LOG_LEVEL_ERROR, 0,
+                     "upstream sent too big header: a buffer of %zu bytes would hold it, "
+                     "%s_buffer_size is %zu", size, x->wire->directives, most);
     else
-        exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream sent too big header: more than the %zu bytes of "
-                     "%s_buffer_size", most, x->wire->directives);
+        exchange_log(x, LOG_LEVEL_ERROR, 0,
+                     "upstream sent too big header: more than the %zu bytes of %s_buffer_size",
+                     most, x->wire->directives);
 }
 
 static int exchange_head(struct exchange *x)

@@ -1,7 +1,7 @@
 /*
- * exchange: a request passed to a peer, and the peer's response: which peer, how long, whether another
- * one is asked, what the client gets to see.  How messages look on the wire to the peer is behind
- * struct exchange_wire, a file per protocol.
+ * exchange: a request passed to a peer, and the peer's response: which peer, how long, whether
+ * another one is asked, what the client gets to see.  How messages look on the wire to the peer is
+ * behind struct exchange_wire, a file per protocol.
  */
 #ifndef HTTP_PROXY_EXCHANGE_H
 #define HTTP_PROXY_EXCHANGE_H
@@ -23,27 +23,28 @@ enum head_result {
 struct exchange_wire {
     const char *name;                  /* "http", in logs */
     const char *directives;            /* what their names begin with: "proxy" */
-    /* Appends the head of the request.  false: it can't be made (logged).  NULL: the connection itself is
-     * all that is wanted, and a tunnel begins where it is there. */
+    /* Appends the head of the request.  false: it can't be made (logged).  NULL: the connection
+     * itself is all that is wanted, and a tunnel begins where it is there. */
     bool (*put_head)(struct exchange *x, struct out *o);
-    /* Around a piece of a body that goes on as it comes: appends what stands before its `len` bytes, gives
-     * what stands behind them; `last`: nothing follows.  x->body_length is -1 where it is not known.  NULL:
-     * nothing does. */
+    /* Around a piece of a body that goes on as it comes: appends what stands before its `len`
+     * bytes, gives what stands behind them; `last`: nothing follows.  x->body_length is -1 where it
+     * is not known.  NULL: nothing does. */
     struct str (*put_piece)(struct exchange *x, size_t len, bool last, struct out *o);
     /* Behind the last byte of a body of unknown length; NULL: nothing is to be done. */
     void (*body_sent)(struct exchange *x);
     /* Looks at x->in, takes what it understands. */
     enum head_result (*read_head)(struct exchange *x);
     /* The next run of the body's bytes in `in`: *used bytes of framing stand before it.  Sets
-     * x->complete behind the last one.  `in` is empty where the peer has closed.  false: malformed. */
+     * x->complete behind the last one.  `in` is empty where the peer has closed.  false:
+     * malformed. */
     bool (*next_data)(struct exchange *x, struct str in, size_t *used, struct str *data);
     /* Appends the URI that is asked for, for logs; NULL: there is none. */
     void (*put_uri)(struct exchange *x, struct out *o);
     /* A field's value as the client is to see it. */
     struct str (*rewrite)(struct exchange *x, const struct header *f);
-    /* A connection to x->pick.peer, or what stands for one; NULL: link_open() and the pool of idle ones.
-     * `fresh`: not one that has served before. */
-    struct link *(*open)(struct exchange *x, const struct link_options *options, bool fresh,
+    /* A connection to x->pick.peer, or what stands for one; NULL: link_open() and the pool of idle
+     * ones. `fresh`: not one that has served before. */
+    struct link *(*open)(struct exchange *x, const struct link_options *options, uint32_t key, bool fresh,
                          void (*wake)(void *owner));
     const struct module *module;       /* whose directives these are */
     size_t state_size;                 /* of x->wire_state */
@@ -84,7 +85,7 @@ struct exchange_head {
     struct headers fields;
     int64_t length;                    /* of the body; -1: not known */
     bool keepalive;                    /* the peer's connection may serve again */
-    bool upgrade;                      /* a 101 that was asked for, or a connection: a tunnel begins */
+    bool upgrade;                      /* a tunnel begins: a 101 that was asked for, or CONNECT */
 };
 
 /* What lies between the peer and the client. */
@@ -109,6 +110,7 @@ struct exchange {
     void *wire_state;                  /* the wire's own */
     enum exchange_state state;
     uint32_t key;                      /* of connections: which place they belong to */
+    const struct tls_peer *tls;        /* NULL: peers are spoken to in clear */
 
     struct pick pick;
     const struct address *local;       /* that connections come from; NULL: as the system chooses */
@@ -142,7 +144,8 @@ struct exchange {
     struct exchange_rate rate;
     struct buffer *head_buffer;        /* fields point into it */
     struct window *window, *spare;     /* NULL: not needed so far */
-    struct window *current, *held;     /* where `in` is (NULL: head_buffer); what the client has bytes of */
+    struct window *current;            /* where `in` is; NULL: head_buffer */
+    struct window *held;               /* what the client has bytes of */
     bool bodiless;                     /* none follows whatever the head says (HEAD) */
     bool complete;                     /* the body's end has been seen */
     bool broken;                       /* it will not be */
@@ -155,8 +158,8 @@ struct exchange {
 };
 
 /*
- * The content handler's work: goes on with the request's exchange.  exchange_begin() before the first
- * call; `u` NULL: none could be found (502).
+ * The content handler's work: goes on with the request's exchange.  exchange_begin() before the
+ * first call; `u` NULL: none could be found (502).
  */
 struct exchange *exchange_begin(struct request *r, const struct exchange_wire *wire,
                                 const struct exchange_conf *conf, struct upstream *u);
@@ -167,8 +170,8 @@ static inline bool exchange_under_way(const struct exchange *x)
     return x && x->state < EXCHANGE_BODY;
 }
 
-/* For the parts of the exchange: the try has come to nothing (a bit of enum next_upstream): STEP_NEXT where
- * another peer is asked, or the status that is the end. */
+/* For the parts of the exchange: the try has come to nothing (a bit of enum next_upstream):
+ * STEP_NEXT where another peer is asked, or the status that is the end. */
 int exchange_next(struct exchange *x, unsigned kind);
 /* Begins to choose among the group's peers. */
 void exchange_choose(struct exchange *x);

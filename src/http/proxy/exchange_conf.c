@@ -96,15 +96,15 @@ bool exchange_conf_finish(struct setting *s, struct exchange_conf *conf)
     conf->busy = conf->busy_size ? conf->busy_size : 2 * larger;
     conf->temp_write = conf->temp_file_write_size ? conf->temp_file_write_size : 2 * larger;
     if (conf->busy < larger)
-        return setting_error(s, 0, "\"proxy_busy_buffers_size\" must be equal to or greater than the "
-                             "maximum of the value of \"proxy_buffer_size\" and one of the "
+        return setting_error(s, 0, "\"proxy_busy_buffers_size\" must be equal to or greater than "
+                             "the maximum of the value of \"proxy_buffer_size\" and one of the "
                              "\"proxy_buffers\"");
     if (conf->busy > (conf->buffers.count - 1) * conf->buffers.size)
         return setting_error(s, 0, "\"proxy_busy_buffers_size\" must be less than the size of all "
                              "\"proxy_buffers\" minus one buffer");
     if (conf->temp_write < larger)
-        return setting_error(s, 0, "\"proxy_temp_file_write_size\" must be equal to or greater than "
-                             "the maximum of the value of \"proxy_buffer_size\" and one of the "
-                             "\"proxy_buffers\"");
+        return setting_error(s, 0, "\"proxy_temp_file_write_size\" must be equal to or greater "
+                             "than the maximum of the value of \"proxy_buffer_size\" and one of "
+                             "the \"proxy_buffers\"");
     return true;
 }

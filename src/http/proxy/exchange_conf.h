@@ -1,5 +1,6 @@
 /*
- * exchange_conf: what the directives of proxy, fastcgi and the like have in common: time, tries, buffers.
+ * exchange_conf: what the directives of proxy, fastcgi and the like have in common: time, tries,
+ * buffers.
  */
 #ifndef HTTP_PROXY_EXCHANGE_CONF_H
 #define HTTP_PROXY_EXCHANGE_CONF_H
@@ -71,7 +72,7 @@ struct exchange_conf {
 
     bool ignore_client_abort, intercept_errors, force_ranges, pass_trailers;
     bool pass_request_headers, pass_request_body, request_buffering;
-    bool stream_length, stream_chunks; /* whether bodies go on as they come: of known length, or not */
+    bool stream_length, stream_chunks; /* bodies of known length, and others, go on as they come */
     bool socket_keepalive;
     size_t socket_rcvbuf, socket_sndbuf;
     struct bind_conf bind;

@@ -1,6 +1,6 @@
 /*
- * exchange_head: see exchange_head.h.  Fields are passed on one by one, from the parsed form; those that
- * speak of a connection end here (RFC 9110 section 7.6.1).
+ * exchange_head: see exchange_head.h.  Fields are passed on one by one, from the parsed form; those
+ * that speak of a connection end here (RFC 9110 section 7.6.1).
  */
 #include "http/proxy/exchange_head.h"
 
@@ -64,6 +64,12 @@ static bool take_accept_ranges(struct exchange *x, const struct header *f)
     return !x->conf->force_ranges;
 }
 
+static bool take_trailer(struct exchange *x, const struct header *f)
+{
+    (void)f;
+    return x->conf->pass_trailers;
+}
+
 static bool take_date(struct exchange *x, const struct header *f)
 {
     (void)f;
@@ -108,27 +114,28 @@ static const struct {
     struct str name;                   /* lower case */
     take_field *take;
     bool hidden;                       /* unless proxy_pass_header names it */
+    bool counts;                       /* it means the same where it is hidden */
 } known[] = {
-    { STR_INIT("connection"), drop, false },
-    { STR_INIT("keep-alive"), drop, false },
-    { STR_INIT("transfer-encoding"), drop, false },
-    { STR_INIT("content-length"), drop, false },
-    { STR_INIT("proxy-connection"), drop, false },
-    { STR_INIT("te"), drop, false },
-    { STR_INIT("trailer"), drop, false },
-    { STR_INIT("content-type"), take_type, false },
-    { STR_INIT("last-modified"), take_modified, false },
-    { STR_INIT("etag"), take_etag, false },
-    { STR_INIT("content-encoding"), take_encoding, false },
-    { STR_INIT("accept-ranges"), take_accept_ranges, false },
-    { STR_INIT("date"), take_date, true },
-    { STR_INIT("server"), take_server, true },
-    { STR_INIT("x-pad"), NULL, true },
-    { STR_INIT("x-accel-expires"), NULL, true },
-    { STR_INIT("x-accel-redirect"), NULL, true },
-    { STR_INIT("x-accel-limit-rate"), take_accel_rate, true },
-    { STR_INIT("x-accel-buffering"), take_accel_buffering, true },
-    { STR_INIT("x-accel-charset"), take_accel_charset, true },
+    { STR_INIT("connection"), drop, false, false },
+    { STR_INIT("keep-alive"), drop, false, false },
+    { STR_INIT("transfer-encoding"), drop, false, false },
+    { STR_INIT("content-length"), drop, false, false },
+    { STR_INIT("proxy-connection"), drop, false, false },
+    { STR_INIT("te"), drop, false, false },
+    { STR_INIT("trailer"), take_trailer, false, false },
+    { STR_INIT("content-type"), take_type, false, false },
+    { STR_INIT("last-modified"), take_modified, false, false },
+    { STR_INIT("etag"), take_etag, false, false },
+    { STR_INIT("content-encoding"), take_encoding, false, false },
+    { STR_INIT("accept-ranges"), take_accept_ranges, false, false },
+    { STR_INIT("date"), take_date, true, false },
+    { STR_INIT("server"), take_server, true, false },
+    { STR_INIT("x-pad"), NULL, true, false },
+    { STR_INIT("x-accel-expires"), NULL, true, false },
+    { STR_INIT("x-accel-redirect"), NULL, true, false },
+    { STR_INIT("x-accel-limit-rate"), take_accel_rate, true, true },
+    { STR_INIT("x-accel-buffering"), take_accel_buffering, true, true },
+    { STR_INIT("x-accel-charset"), take_accel_charset, true, true },
 };
 
 enum { KNOWN = sizeof known / sizeof known[0] };
@@ -173,12 +180,9 @@ static void pass_field(struct exchange *x, const struct header *f)
 
     if (hidden && is_named(&x->conf->pass, f->name))
         hidden = false;
-    if (k >= 0 && known[k].take && (!known[k].hidden || !hidden || known[k].take == take_accel_rate ||
-                                    known[k].take == take_accel_buffering ||
-                                    known[k].take == take_accel_charset)) {
-        if (!known[k].take(x, f))
-            return;
-    }
+    if (k >= 0 && known[k].take && (!known[k].hidden || !hidden || known[k].counts) &&
+        !known[k].take(x, f))
+        return;
     if (hidden || (!x->head.upgrade && x->head.fields.known[HEADER_CONNECTION] &&
                    is_of_connection(x, f->name)))
         return;
@@ -232,8 +236,8 @@ static bool climbs(struct str target)
     return false;
 }
 
-/* X-Accel-Redirect: the peer has decided, another location answers.  Fields that count for any answer go
- * with it. */
+/* X-Accel-Redirect: the peer has decided, another location answers.  Fields that count for any
+ * answer go with it. */
 static int redirect(struct exchange *x, struct str to)
 {
     static const struct str kept[] = {
@@ -320,8 +324,8 @@ static void move_text(struct out *o, struct str *s)
     s->data = at;
 }
 
-/* A tunnel lasts: its head's texts leave the buffer, so that it can be given back.  false: memory is
- * short. */
+/* A tunnel lasts: its head's texts leave the buffer, so that it can be given back.  false: memory
+ * is short. */
 static bool settle(struct exchange *x)
 {
     struct headers *h = &x->head.fields;

@@ -11,7 +11,8 @@ void exchange_log(struct exchange *x, enum log_level level, int error, const cha
     __attribute__((format(printf, 4, 5)));
 /* " while reading upstream", for lines of exchange_log(). */
 void exchange_put_doing(const struct exchange *x, struct out *o);
-/* ", upstream: "http://127.0.0.1:8080/uri"", for every line of the request; nothing before a peer is known. */
+/* ", upstream: "http://127.0.0.1:8080/uri"", for every line of the request; nothing before a peer
+ * is known. */
 void exchange_put_upstream(struct exchange *x, struct out *o);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * http1: see http1.h.  Requests are put together from the parsed form, responses are taken apart strictly:
- * nothing goes from one side to the other as it was written.
+ * http1: see http1.h.  Requests are put together from the parsed form, responses are taken apart
+ * strictly: nothing goes from one side to the other as it was written.
  */
 #include "http/proxy/http1.h"
 
@@ -132,8 +132,8 @@ static enum head_result choose_framing(struct exchange *x)
     bool bodiless = proxied_is_bodiless(x);
 
     if (h->chunked && head->length >= 0)
-        return proxied_bad(x, "\"Content-Length\" and \"Transfer-Encoding\" headers at the same time",
-                   STR(""));
+        return proxied_bad(x, "\"Content-Length\" and \"Transfer-Encoding\" headers at the same "
+                              "time", STR(""));
     h->framing = bodiless ? FRAMING_NONE : h->chunked ? FRAMING_CHUNKED
                  : head->length >= 0 ? FRAMING_LENGTH : FRAMING_CLOSE;
     h->left = head->length > 0 ? (uint64_t)head->length : 0;
@@ -180,6 +180,22 @@ static enum head_result take_line(struct exchange *x, struct str line)
     return HEAD_DONE;
 }
 
+/* Whether what has come behind the head is as it must be: the client has not been told anything
+ * yet. */
+static bool begins_well(struct exchange *x, struct str in)
+{
+    struct v1_chunks chunks = { 0 };
+    struct str data;
+    size_t used;
+
+    while (state_of(x)->framing == FRAMING_CHUNKED && in.len && chunks.state != CHUNK_DONE) {
+        if (!v1_chunks_next(&chunks, in, &used, &data))
+            return false;
+        in = str_from(in, used + data.len);
+    }
+    return true;
+}
+
 static enum head_result read_head(struct exchange *x)
 {
     struct str in = str_range(x->in.at, x->in.end), line;
@@ -190,6 +206,8 @@ static enum head_result read_head(struct exchange *x)
     while (result == HEAD_MORE && http1_next_line(&in, &line))
         result = take_line(x, line);
     x->in.at = x->in.end - in.len;
+    if (result == HEAD_DONE && !x->head.upgrade && !x->complete && !begins_well(x, in))
+        return proxied_bad(x, "an invalid chunked body", STR(""));
     return result;
 }
 

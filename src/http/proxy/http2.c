@@ -24,12 +24,12 @@ static struct http2 *state_of(const struct exchange *x)
     return x->wire_state;
 }
 
-static struct link *open_stream(struct exchange *x, const struct link_options *options, bool fresh,
-                                void (*wake)(void *owner))
+static struct link *open_stream(struct exchange *x, const struct link_options *options, uint32_t key,
+                                bool fresh, void (*wake)(void *owner))
 {
     const struct upstream *u = x->pick.group;
     struct http2_want want = {
-        .group = str_hash(u->name), .to = &x->pick.peer->address, .key = x->key, .fresh = fresh,
+        .group = str_hash(u->name), .to = &x->pick.peer->address, .key = key, .fresh = fresh,
         .keepalive = &u->keepalive, .idle = u->is_block, .options = options,
     };
 
@@ -85,7 +85,7 @@ static bool put_pseudo(struct exchange *x, struct fields *f)
         return false;
     }
     put(f, STR(":method"), method);
-    put(f, STR(":scheme"), STR("http"));
+    put(f, STR(":scheme"), x->tls ? STR("https") : STR("http"));
     put(f, STR(":path"), out_str_of(&path));
     put(f, STR(":authority"), proxied_host(x));
     return true;

@@ -155,14 +155,37 @@ static bool peer_read(struct http2_peer *p)
 }
 
 /* The connect has ended: how?  false: badly. */
-static bool peer_connected(struct http2_peer *p)
+static bool connect_ended(struct http2_peer *p)
 {
     socklen_t size = sizeof p->error;
 
     if (getsockopt(p->link->connection.watch.fd, SOL_SOCKET, SO_ERROR, &p->error, &size) < 0)
         p->error = errno;
-    if (p->error)
-        return false;
+    return p->error == 0;
+}
+
+/* Over TLS the peer has to say by ALPN that it speaks HTTP/2 (section 3.2); what does not is heard as it
+ * speaks. */
+static enum tls_result peer_secure(struct http2_peer *p)
+{
+    struct tls_fault f;
+    enum tls_result result = link_secure(p->link, &f);
+
+    if (result == TLS_FAILED) {
+        log_note(LOG_LEVEL_ERROR, f.error, "%s while SSL handshaking to upstream", f.text);
+        p->error = f.error ? f.error : EPROTO;
+    }
+    return result;
+}
+
+/* Whether the connection is ready for use, or was lost: then p->error is set. */
+static bool peer_connect(struct http2_peer *p)
+{
+    bool ready = p->link->tls ? peer_secure(p) == TLS_DONE
+                              : (p->link->connection.watch.ready & READY_WRITE) && connect_ended(p);
+
+    if (!ready)
+        return p->error == 0;
     p->connected = p->link->connected = true;
     put_preface(p);
     http2_stream_wake_all(p, READY_WRITE);
@@ -176,8 +199,8 @@ static void peer_run(struct http2_peer *p)
     const struct watch *w = &l->connection.watch;
     bool good = true;
 
-    if (!p->connected && (w->ready & READY_WRITE))
-        good = peer_connected(p);
+    if (!p->connected)
+        good = peer_connect(p);
     if (good && p->connected && (w->ready & READY_READ))
         good = peer_read(p);
     if (p->connected && !flush(p))

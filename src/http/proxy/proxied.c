@@ -4,12 +4,16 @@
 #include "http/proxy/proxied.h"
 
 #include "http/proxy/exchange_log.h"
+#include "http/modules/ssl/ssl_peer.h"
 #include "http/proxy/http1.h"
 #include "http/proxy/http2.h"
 #include "http/response.h"
 #include "http/v1/v1_parse.h"
+#include "modules_enabled.h"
 
 /* ---- the request ---- */
+
+enum { LOGGED_MOST = 256 };            /* bytes of what a peer sent */
 
 /* Where fields go. */
 struct sink {
@@ -78,6 +82,12 @@ static bool is_framing(struct str name)
            str_eq_nocase(name, STR("transfer-encoding"));
 }
 
+/* RFC 9110 section 7.8; a tunnel takes the whole connection. */
+static bool may_upgrade(const struct request *r)
+{
+    return r->version == VERSION_11 && r == r->main;
+}
+
 /* proxy_set_header's.  false: a value that would break the head apart. */
 static bool put_set_headers(struct exchange *x, const struct sink *to)
 {
@@ -89,8 +99,8 @@ static bool put_set_headers(struct exchange *x, const struct sink *to)
         bool upgrade = str_eq_nocase(h->name, STR("upgrade"));
         if (value.len == 0 || is_framing(h->name))
             continue;
-        if (upgrade && x->request->version < VERSION_11)
-            continue;                          /* ignored: RFC 9110 section 7.8 */
+        if (upgrade && !may_upgrade(x->request))
+            continue;
         if (!template_safe(value)) {
             exchange_log(x, LOG_LEVEL_ERROR, 0, "the value of \"%.*s\" has a line break in it",
                         STR_ARG(h->name));
@@ -200,11 +210,14 @@ void proxied_put_uri(struct exchange *x, struct out *o)
 
 enum head_result proxied_bad(struct exchange *x, const char *what, struct str text)
 {
-    exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream sent %s: \"%.*s\"", what, STR_ARG(str_first(text, text.len < 256 ? text.len : 256)));
+    if (text.len > LOGGED_MOST)
+        text.len = LOGGED_MOST;
+    exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream sent %s: \"%.*s\"", what, STR_ARG(text));
     return HEAD_BAD;
 }
 
-/* Fields of which the first counts: who believes one is not to be fooled by who believes another. */
+/* Fields of which the first counts: who believes one is not to be fooled by who believes
+ * another. */
 static bool is_single(struct str name)
 {
     static const struct str names[] = {
@@ -289,6 +302,14 @@ static bool ends_here(const struct request *r)
     return false;
 }
 
+/* false: what is said to the peer can't be kept secret (logged). */
+static bool make_secure(struct exchange *x)
+{
+    IF_MODULE_ssl(struct str alpn = x->wire == &http2_wire ? STR("\x02h2") : STR("");
+    x->tls = ssl_peer_of(x->request, proxied_of(x)->target.host, alpn, &x->key);)
+    return x->tls != NULL;
+}
+
 int proxied_handler(struct request *r)
 {
     const struct proxy_conf *conf = CONF(r->conf, http_proxy_module);
@@ -307,7 +328,10 @@ int proxied_handler(struct request *r)
         x->wire_conf = conf;
         x->wire_state = memset(arena_alloc(&r->arena, wire->state_size), 0, wire->state_size);
         proxied_of(x)->target = target;
-        x->key = target.upstream->keepalive.local ? conf->pass->key : 0;
+        if (target.upstream->keepalive.local)  /* for one host of one place */
+            x->key = (conf->pass->key ^ str_hash_nocase(target.upstream->name)) | 1;
+        if (target.secure && !make_secure(x))
+            return STATUS_INTERNAL_SERVER_ERROR;
     }
     return exchange_run(x);
 }

@@ -1,6 +1,6 @@
 /*
- * proxied: what a request and its response mean between Weir and a peer of proxy_pass, whatever version of
- * HTTP is spoken there: which fields go, and which of those that come count.
+ * proxied: what a request and its response mean between Weir and a peer of proxy_pass, whatever
+ * version of HTTP is spoken there: which fields go, and which of those that come count.
  */
 #ifndef HTTP_PROXY_PROXIED_H
 #define HTTP_PROXY_PROXIED_H
@@ -39,9 +39,9 @@ struct str proxied_method(struct exchange *x);
 /* The value of Host. */
 struct str proxied_host(struct exchange *x);
 /*
- * Calls put() for each field of the request, Host among them.  `keeps`: the connection may serve another
- * request, as far as the caller knows; otherwise Connection says so.  false: a value that would break a
- * head apart (logged).
+ * Calls put() for each field of the request, Host among them.  `keeps`: the connection may serve
+ * another request, as far as the caller knows; otherwise Connection says so.  false: a value that
+ * would break a head apart (logged).
  */
 bool proxied_put_fields(struct exchange *x, bool keeps,
                         void (*put)(void *to, struct str name, struct str value), void *to);
@@ -51,8 +51,8 @@ void proxied_put_uri(struct exchange *x, struct out *o);
 
 /* ---- the response ---- */
 
-/* A field for x->head: those that may be there once only are, and Content-Length is a number.  HEAD_MORE,
- * or HEAD_BAD (logged). */
+/* A field for x->head: those that may be there once only are, and Content-Length is a number. 
+ * HEAD_MORE, or HEAD_BAD (logged). */
 enum head_result proxied_take_field(struct exchange *x, struct str name, struct str value);
 /* Logs what the peer sent: HEAD_BAD. */
 enum head_result proxied_bad(struct exchange *x, const char *what, struct str text);

@@ -8,11 +8,13 @@
 #include "http/file_mode.h"
 #include "http/headers.h"
 #include "http/http.h"
+#include "http/modules/ssl/ssl_peer.h"
 #include "http/proxy/proxy_pass.h"
 #include "http/proxy/proxy_variables.h"
 #include "http/proxy/store.h"
 #include "http/request.h"
 #include "http/temp_file.h"
+#include "modules_enabled.h"
 
 #define EVERYWHERE (IN_HTTP | IN_SERVER | IN_LOCATION)
 #define PROXY(field) FIELD(struct proxy_conf, field)
@@ -53,12 +55,12 @@ static const struct name_value versions[] = {
 
 static const struct directive rows[] = {
     { "proxy_pass", IN_LOCATION | IN_LOCATION_IF | IN_LIMIT_EXCEPT, ARGS(1), &type_proxy_pass,
-      PROXY(pass), .help = "The server or group that requests are passed to, and perhaps the URI in the "
-      "place of the location's name." },
+      PROXY(pass), .help = "The server or group that requests are passed to, and perhaps the URI "
+      "in the place of the location's name." },
     { "proxy_set_header", EVERYWHERE, ARGS(2), &type_set_header, PROXY(headers), .flags = REPEATS,
       .default_text = "Host $proxy_host",
-      .help = "A field of the request to the server, in the place of the client's; none where the value "
-              "is empty." },
+      .help = "A field of the request to the server, in the place of the client's; none where the "
+              "value is empty." },
     { "proxy_http_version", EVERYWHERE, ARGS(1), &type_enum, PROXY(http_version), .initial = "1.1",
       .data = versions, .help = "The version of HTTP that the server is spoken to in." },
     { "proxy_method", EVERYWHERE, ARGS(1), &type_template, PROXY(method),
@@ -87,10 +89,11 @@ static const struct directive rows[] = {
               "before it." },
     { "proxy_connect_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(connect_timeout),
       .initial = "60s", .help = "How long a connection to the server may take." },
-    { "proxy_send_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(send_timeout), .initial = "60s",
+    { "proxy_send_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(send_timeout),
+      .initial = "60s",
       .help = "How long the server may take nothing while a request is sent to it." },
-    { "proxy_read_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(read_timeout), .initial = "60s",
-      .help = "How long the server may be silent." },
+    { "proxy_read_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(read_timeout),
+      .initial = "60s", .help = "How long the server may be silent." },
     { "proxy_next_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_bitmask,
       EXCHANGE(next_upstream), .initial = "error timeout", .data = next_upstream_names,
       .help = "What leads to another server of the group." },
@@ -121,9 +124,10 @@ static const struct directive rows[] = {
     { "proxy_ignore_client_abort", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(ignore_client_abort),
       .initial = "off", .help = "Go on with the server when the client has gone." },
     { "proxy_intercept_errors", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(intercept_errors),
-      .initial = "off", .help = "Show error_page's pages in the place of the server's from 300 on." },
-    { "proxy_force_ranges", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(force_ranges), .initial = "off",
-      .help = "Serve parts of responses whatever the server says of that." },
+      .initial = "off",
+      .help = "Show error_page's pages in the place of the server's from 300 on." },
+    { "proxy_force_ranges", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(force_ranges),
+      .initial = "off", .help = "Serve parts of responses whatever the server says of that." },
     { "proxy_hide_header", EVERYWHERE, ARGS(1), &type_name_list, EXCHANGE(hide), .flags = REPEATS,
       .help = "A field of responses that is not passed to clients." },
     { "proxy_pass_header", EVERYWHERE, ARGS(1), &type_name_list, EXCHANGE(pass), .flags = REPEATS,
@@ -133,11 +137,12 @@ static const struct directive rows[] = {
       .help = "Fields of responses that mean nothing here." },
     { "proxy_bind", EVERYWHERE, ARGS_RANGE(1, 2), &type_bind, EXCHANGE(bind), .initial = "off",
       .help = "The address that connections to the server come from." },
-    { "proxy_bind_dynamic", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(bind_dynamic), .initial = "off",
-      .help = "Make that address anew for each server that is tried." },
+    { "proxy_bind_dynamic", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(bind_dynamic),
+      .initial = "off", .help = "Make that address anew for each server that is tried." },
     { "proxy_request_dynamic", EVERYWHERE, ARGS(1), &type_accepted, .default_text = "off",
       .help = "Accepted: the request is made anew for each server that is tried." },
-    { "proxy_allow_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_conditions, EXCHANGE(allow),
+    { "proxy_allow_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_conditions,
+      EXCHANGE(allow),
       .help = "A server is asked only where all of these texts are neither empty nor 0." },
     { "proxy_store", EVERYWHERE, ARGS(1), &type_store, EXCHANGE(store), .initial = "off",
       .help = "Keep responses as files: where root or alias puts them, or at this path." },
@@ -169,12 +174,23 @@ static void replace(struct setting *s, struct proxy_conf *conf, struct str name)
         *ARRAY_PUSH(&conf->replaced_names.names, setting_arena(s)) = name;
 }
 
+/* Which bodies go on as they come. */
+static void settle_streaming(struct proxy_conf *conf)
+{
+    struct exchange_conf *x = &conf->exchange;
+
+    x->stream_length = !x->request_buffering && x->pass_request_body &&
+                       template_is_empty(&conf->body);
+    x->stream_chunks = x->stream_length && conf->http_version != VERSION_10;
+}
+
 static bool finish(struct setting *s, void *field)
 {
     struct proxy_conf *conf = field;
 
     conf->replaced = (uint64_t)1 << HEADER_HOST | (uint64_t)1 << HEADER_CONNECTION |
-                     (uint64_t)1 << HEADER_CONTENT_LENGTH | (uint64_t)1 << HEADER_TRANSFER_ENCODING |
+                     (uint64_t)1 << HEADER_CONTENT_LENGTH |
+                     (uint64_t)1 << HEADER_TRANSFER_ENCODING |
                      (uint64_t)1 << HEADER_TE | (uint64_t)1 << HEADER_KEEP_ALIVE |
                      (uint64_t)1 << HEADER_EXPECT | (uint64_t)1 << HEADER_UPGRADE;
     conf->replaced_names = (struct name_list){ 0 };
@@ -186,11 +202,11 @@ static bool finish(struct setting *s, void *field)
         conf->own_host |= str_eq_nocase(name, STR("Host"));
         conf->own_connection |= str_eq_nocase(name, STR("Connection"));
     }
-    conf->exchange.stream_length = !conf->exchange.request_buffering && template_is_empty(&conf->body) &&
-                                   conf->exchange.pass_request_body;
-    conf->exchange.stream_chunks = conf->exchange.stream_length && conf->http_version != VERSION_10;
+    settle_streaming(conf);
     if (conf->pass && (conf->exchange.max_temp_file_size || conf->exchange.store.on))
         temp_path_use(s, &conf->exchange.temp_path);
+    IF_MODULE_ssl(if (conf->pass && proxy_pass_may_be_secure(conf->pass) && !ssl_peer_prepare(s))
+        return false;)
     return exchange_conf_finish(s, &conf->exchange);
 }
 

@@ -28,7 +28,7 @@ struct proxy_conf {
     struct rewrites redirects, cookie_domains, cookie_paths;
     struct cookie_flags_list cookie_flags;
     /* made by finish(): */
-    uint64_t replaced;                 /* ids of the client's fields that are not passed on, as bits */
+    uint64_t replaced;                 /* ids of the client's fields that stay here, as bits */
     struct name_list replaced_names;   /* of those without an id */
     bool own_host, own_connection;     /* proxy_set_header names them */
 };

@@ -5,11 +5,14 @@
 
 #include "http/escape.h"
 #include "http/location.h"
+#include "modules_enabled.h"
 #include "http/proxy/proxied.h"
 #include "http/proxy/proxy_conf.h"
 #include "config/listen_words.h"
 
-enum { HTTP_PORT = 80 };
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
+
+enum { HAS_TLS = 0 IF_MODULE_ssl(+1) };
 
 /* What a URL says, before anything is looked up. */
 struct url {
@@ -17,6 +20,8 @@ struct url {
     unsigned port;                     /* 0: not said */
     struct str authority;              /* as written: "name:8080" */
     struct str uri;
+    unsigned default_port;
+    bool secure;
 };
 
 static const char bad_port[] = "invalid port in upstream", no_host[] = "no host in upstream";
@@ -37,7 +42,7 @@ static const char *split(struct str rest, struct url *u)
 {
     size_t end = 0;
 
-    *u = (struct url){ 0 };
+    u->port = 0;
     if (str_starts(rest, STR("unix:")))
         return split_unix(rest, u);
     while (end < rest.len && rest.data[end] != '/' && rest.data[end] != '?')
@@ -53,12 +58,17 @@ static const char *split(struct str rest, struct url *u)
     return u->host.len ? NULL : no_host;
 }
 
-static bool strip_scheme(struct str url, struct str *rest)
+/* Takes "http://" or "https://" off. */
+static bool strip_scheme(struct str url, struct str *rest, struct url *u)
 {
-    struct str scheme = STR("http://");
+    const struct str clear = STR("http://"), secure = STR("https://");
 
-    *rest = url.len >= scheme.len ? str_from(url, scheme.len) : STR("");
-    return str_starts_nocase(url, scheme);
+    u->secure = str_starts_nocase(url, secure);
+    u->default_port = u->secure ? HTTPS_PORT : HTTP_PORT;
+    if (!u->secure && !str_starts_nocase(url, clear))
+        return false;
+    *rest = str_from(url, u->secure ? secure.len : clear.len);
+    return true;
 }
 
 /* $proxy_host and $proxy_port; the port is told where it is not the usual one. */
@@ -66,10 +76,12 @@ static void fill_names(struct arena *a, const struct url *u, struct proxy_target
 {
     bool is_unix = str_starts(u->host, STR("unix:"));
 
-    t->host = u->port == HTTP_PORT ? u->host : u->authority;
+    t->secure = u->secure;
+    t->host = u->port == u->default_port ? u->host : u->authority;
     t->host = arena_str(a, t->host);
     t->uri = arena_str(a, u->uri);
-    t->port = is_unix ? STR("") : u->port ? arena_printf(a, "%u", u->port) : STR("80");
+    t->port = is_unix ? STR("") : u->port ? arena_printf(a, "%u", u->port)
+              : u->secure ? STR("443") : STR("80");
 }
 
 /* ---- the directive ---- */
@@ -80,7 +92,8 @@ static const char *place_without_uri(const struct setting *s, const struct locat
     if (s->block->context == IN_LOCATION_IF || s->block->context == IN_LIMIT_EXCEPT ||
         l->kind == LOCATION_REGEX || l->kind == LOCATION_NAMED)
         return "\"proxy_pass\" cannot have URI part in location given by regular expression, or "
-               "inside named location, or inside \"if\" statement, or inside \"limit_except\" block";
+               "inside named location, or inside \"if\" statement, or inside \"limit_except\" "
+               "block";
     return NULL;
 }
 
@@ -89,16 +102,17 @@ static bool parse_text(struct setting *s, struct proxy_pass *p, struct location 
     struct str rest;
     struct url u;
 
-    if (str_starts_nocase(setting_arg(s, 1), STR("https://")))
-        return setting_error(s, 1, "https protocol requires SSL support");
-    if (!strip_scheme(setting_arg(s, 1), &rest))
+    if (!strip_scheme(setting_arg(s, 1), &rest, &u))
         return setting_error(s, 1, "invalid URL prefix in \"%.*s\"", STR_ARG(setting_arg(s, 1)));
+    if (u.secure && !HAS_TLS)
+        return setting_error_hint(s, 1, STR("build with OpenSSL: configure --with-openssl=yes"),
+                                  "https protocol requires SSL support");
     const char *problem = split(rest, &u);
     if (!problem && u.uri.len)
         problem = place_without_uri(s, l);
     if (problem)
         return setting_error(s, 1, "%s", problem);
-    p->target.upstream = upstream_use(s, 1, u.host, u.port, HTTP_PORT);
+    p->target.upstream = upstream_use(s, 1, u.host, u.port, u.default_port);
     fill_names(setting_arena(s), &u, &p->target);
     return p->target.upstream != NULL;
 }
@@ -120,7 +134,11 @@ static bool parse_pass(struct setting *s, void *field)
     p->key = (str_hash(place) ^ s->node->words[0].column * UINT32_C(0x9e3779b1)) | 1;
     l->handler = proxied_handler;
     l->auto_redirect = l->name.len && l->name.data[l->name.len - 1] == '/';
-    return !template_is_text(&p->url) || parse_text(s, p, l);
+    if (template_is_text(&p->url))
+        return parse_text(s, p, l);
+    p->pool = keepalive_pool(s->config->generation,
+                             arena_printf(&s->config->scratch, "%.*s %u", STR_ARG(place), p->key));
+    return true;
 }
 
 static void print_pass(const struct directive *row, const void *field, struct out *o)
@@ -134,7 +152,27 @@ static void print_pass(const struct directive *row, const void *field, struct ou
 
 const struct type type_proxy_pass = { "URL", "an URL", parse_pass, print_pass };
 
+bool proxy_pass_may_be_secure(const struct proxy_pass *pass)
+{
+    return template_is_text(&pass->url) ? pass->target.secure
+                                        : !str_starts_nocase(pass->url.text, STR("http://"));
+}
+
 /* ---- at run time ---- */
+
+/* A host that no line of the configuration names: its connections are kept by the location. */
+static struct upstream *new_host(struct request *r, const struct proxy_pass *pass,
+                                 const struct url *u)
+{
+    unsigned port = u->port ? u->port : u->default_port;
+    struct upstream *group = upstream_literal(&r->arena, u->host, port);
+
+    if (!group)
+        group = upstream_by_name(&r->arena, u->host, port);
+    group->pool = pass->pool;
+    group->keepalive = keepalive_initial;
+    return group;
+}
 
 bool proxy_pass_target(struct request *r, const struct proxy_pass *pass, struct proxy_target *t)
 {
@@ -147,25 +185,25 @@ bool proxy_pass_target(struct request *r, const struct proxy_pass *pass, struct 
     }
     *t = (struct proxy_target){ 0 };
     url = template_value(&pass->url, request_script(r));
-    if (!strip_scheme(url, &rest)) {
+    if (!strip_scheme(url, &rest, &u) || (u.secure && !HAS_TLS)) {
         request_log(r, LOG_LEVEL_ERROR, 0, "invalid URL prefix in \"%.*s\"", STR_ARG(url));
         return false;
     }
-    const char *problem = template_safe(url) ? split(rest, &u) : "line break in the URL of upstream";
+    const char *problem = template_safe(url) ? split(rest, &u)
+                                             : "line break in the URL of upstream";
     if (problem) {
         request_log(r, LOG_LEVEL_ERROR, 0, "%s \"%.*s\"", problem, STR_ARG(url));
         return false;
     }
     fill_names(&r->arena, &u, t);
-    t->upstream = upstream_find(pass->upstreams, u.host, u.port, HTTP_PORT);
+    t->upstream = upstream_find(pass->upstreams, u.host, u.port, u.default_port);
     if (!t->upstream)
-        t->upstream = upstream_literal(&r->arena, u.host, u.port ? u.port : HTTP_PORT);
-    if (!t->upstream)
-        t->upstream = upstream_by_name(&r->arena, u.host, u.port ? u.port : HTTP_PORT);
+        t->upstream = new_host(r, pass, &u);
     return true;
 }
 
-/* The path, with what may not stand in a request line encoded, where it may differ from what was sent. */
+/* The path, with what may not stand in a request line encoded, where it may differ from what was
+ * sent. */
 static void put_path(struct request *r, struct str path, struct out *o)
 {
     escape_path(o, path);

@@ -14,6 +14,7 @@ struct proxy_target {
     struct str host;                   /* $proxy_host: "name" or "name:port" */
     struct str port;                   /* $proxy_port */
     struct str uri;                    /* "/path"; empty: that of the request */
+    bool secure;                       /* https */
 };
 
 struct proxy_pass {
@@ -22,10 +23,13 @@ struct proxy_pass {
     const struct upstreams *upstreams; /* that variables may name */
     const struct location *location;   /* whose name `uri` stands for */
     uint32_t key;                      /* of its connections */
+    struct idle_pool *pool;            /* to hosts that only variables name; NULL: there are none */
 };
 
 extern const struct type type_proxy_pass;      /* struct proxy_pass * */
 
+/* Whether https is, or may come of variables. */
+bool proxy_pass_may_be_secure(const struct proxy_pass *pass);
 /* The target of this request: false where it is not an URL (500, logged). */
 bool proxy_pass_target(struct request *r, const struct proxy_pass *pass, struct proxy_target *t);
 /* The URI that the peer is asked for. */

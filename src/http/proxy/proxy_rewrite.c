@@ -1,6 +1,6 @@
 /*
- * proxy_rewrite: see proxy_rewrite.h.  Cookies are taken apart into their attributes and put together
- * again only where one of them changes.
+ * proxy_rewrite: see proxy_rewrite.h.  Cookies are taken apart into their attributes and put
+ * together again only where one of them changes.
  */
 #include "http/proxy/proxy_rewrite.h"
 
@@ -187,7 +187,8 @@ static bool apply_default(const struct exchange *x, struct str value, struct out
 }
 
 /* A rule's work on the start of a value.  false: it does not fit. */
-static bool apply(const struct exchange *x, const struct rewrite *rule, struct str value, struct out *o)
+static bool apply(const struct exchange *x, const struct rewrite *rule, struct str value,
+                  struct out *o)
 {
     struct str from;
 
@@ -248,7 +249,8 @@ static struct str rewrite_refresh(struct exchange *x, struct str value)
 {
     ptrdiff_t url = str_find_nocase(value, STR("url="));
     size_t start = (size_t)url + sizeof "url=" - 1;
-    struct str other = url < 0 ? (struct str){ NULL, 0 } : rewrite_address(x, str_from(value, start));
+    struct str other = url < 0 ? (struct str){ NULL, 0 }
+                               : rewrite_address(x, str_from(value, start));
 
     if (!other.data || !template_safe(other))
         return value;
@@ -352,7 +354,8 @@ static void remove_attribute(struct cookie *c, struct str name)
 static void set_flag(struct cookie *c, struct str flag)
 {
     static const struct {
-        struct str word, name, text;   /* what is written, the attribute, how it is sent (empty: not) */
+        struct str word, name;         /* what is written, the attribute */
+        struct str text;               /* how it is sent; empty: not */
     } flags[] = {
         { STR_INIT("secure"), STR_INIT("secure"), STR_INIT("Secure") },
         { STR_INIT("nosecure"), STR_INIT("secure"), STR_INIT("") },

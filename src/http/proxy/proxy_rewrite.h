@@ -1,6 +1,6 @@
 /*
- * proxy_rewrite: proxy_redirect and proxy_cookie_*: addresses and cookies in a peer's response, as the
- * client must see them.
+ * proxy_rewrite: proxy_redirect and proxy_cookie_*: addresses and cookies in a peer's response, as
+ * the client must see them.
  */
 #ifndef HTTP_PROXY_PROXY_REWRITE_H
 #define HTTP_PROXY_PROXY_REWRITE_H

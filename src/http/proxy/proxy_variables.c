@@ -24,7 +24,8 @@ static bool give(struct value *v, struct str text)
 /* Appends what one try has of a value; false: it has none. */
 typedef bool put_value(const struct attempt *a, struct out *o);
 
-/* All tries' values: ", " between those of one exchange, " : " where an internal redirect led to another. */
+/* All tries' values: ", " between those of one exchange, " : " where an internal redirect led to
+ * another. */
 static bool get_values(struct script *s, const struct variable *var, struct value *v)
 {
     const struct exchange *x = exchange_of(s);
@@ -109,7 +110,8 @@ static bool get_last_addr(struct script *s, const struct variable *var, struct v
     const struct exchange *x = exchange_of(s);
 
     (void)var;
-    return give(v, x && x->attempts->list.count ? exchange_attempt(x)->peer : (struct str){ NULL, 0 });
+    return give(v, x && x->attempts->list.count ? exchange_attempt(x)->peer
+                                                : (struct str){ NULL, 0 });
 }
 
 /* The name without its port: what TLS and Host ask for. */
@@ -131,7 +133,8 @@ static bool get_field(struct script *s, const struct variable *var, struct value
 {
     const struct exchange *x = exchange_of(s);
 
-    return give(v, x ? headers_joined(&x->head.fields, s->arena, var->rest) : (struct str){ NULL, 0 });
+    return give(v, x ? headers_joined(&x->head.fields, s->arena, var->rest)
+                     : (struct str){ NULL, 0 });
 }
 
 static bool get_trailer(struct script *s, const struct variable *var, struct value *v)
@@ -181,7 +184,7 @@ static bool get_forwarded(struct script *s, const struct variable *var, struct v
     return give(v, out_str_of(&o));
 }
 
-#define VALUES(name_, put_) { .name = STR_INIT(name_), .get = get_values, .data = (uintptr_t)put_,   \
+#define VALUES(name_, put_) { .name = STR_INIT(name_), .get = get_values, .data = (uintptr_t)put_, \
                               .flags = VARIABLE_VOLATILE }
 #define VALUE(name_, get_, data_) { .name = STR_INIT(name_), .get = get_, .data = data_,           \
                                     .flags = VARIABLE_VOLATILE }

@@ -1,5 +1,6 @@
 /*
- * store: see store.h.  What goes wrong here is logged and hurts nobody: the response goes on without.
+ * store: see store.h.  What goes wrong here is logged and hurts nobody: the response goes on
+ * without.
  */
 #include "http/proxy/store.h"
 
@@ -27,8 +28,8 @@ struct store {
 
 static void give_up(struct store *s, const char *what, struct str path)
 {
-    request_log(s->source.request, LOG_LEVEL_CRIT, errno, "%s \"%.*s\" failed, the response is not stored",
-                what, STR_ARG(path));
+    request_log(s->source.request, LOG_LEVEL_CRIT, errno,
+                "%s \"%.*s\" failed, the response is not stored", what, STR_ARG(path));
     s->file = -1;                              /* the request closes it, and takes it away */
 }
 
@@ -62,7 +63,8 @@ static bool copy(int from, int to)
     return n == 0;
 }
 
-/* The folder for temporary files is in another file system: a copy beside the place gets the name. */
+/* The folder for temporary files is in another file system: a copy beside the place gets the
+ * name. */
 static bool move_across(const struct store *s, mode_t mode)
 {
     struct arena *a = &s->source.request->arena;

@@ -1,7 +1,7 @@
 /*
- * upload: a request on its way to the peer: its head, and the body behind it, from memory, from a file or
- * piece by piece as the client sends it.  Then one piece at a time is in memory, and the client waits
- * while the peer does.
+ * upload: a request on its way to the peer: its head, and the body behind it, from memory, from a
+ * file or piece by piece as the client sends it.  Then one piece at a time is in memory, and the
+ * client waits while the peer does.
  */
 #ifndef HTTP_PROXY_UPLOAD_H
 #define HTTP_PROXY_UPLOAD_H
@@ -12,14 +12,15 @@ enum upload {
     UPLOAD_DONE,           /* all of it is sent */
     UPLOAD_WAITS,          /* for the peer, or for the client */
     UPLOAD_FAILED,         /* the peer takes no more: errno */
-    UPLOAD_REFUSED,        /* the client's body is no good: x->refused says what becomes of the request */
+    UPLOAD_REFUSED,        /* the client's body is no good: x->refused is the request's end */
 };
 
 /* Whether the body is to go on as it comes. */
 bool upload_streams(const struct exchange *x);
 /* Before a try: the body from its start, as far as it is there. */
 void upload_start(struct exchange *x);
-/* The head has been made: what stands between it and the first piece of the body comes behind it. */
+/* The head has been made: what stands between it and the first piece of the body comes behind
+ * it. */
 void upload_head_made(struct exchange *x, struct out *o);
 /* Sends what can be sent now. */
 enum upload upload_run(struct exchange *x);

@@ -1,6 +1,6 @@
 /*
- * window: memory that a peer's bytes pass through.  Those that are given back are kept for the next user,
- * so that none of them costs a call of malloc.
+ * window: memory that a peer's bytes pass through.  Those that are given back are kept for the next
+ * user, so that none of them costs a call of malloc.
  */
 #ifndef HTTP_PROXY_WINDOW_H
 #define HTTP_PROXY_WINDOW_H
