@@ -3,23 +3,8 @@ import re
 
 import pytest
 
-from peers import Peer
-
 BODY = bytes(i * 7 % 251 for i in range(1000))
 ETAG = b'ETag: "one"'
-
-
-@pytest.fixture
-def peer():
-    peers = []
-
-    def start(script):
-        peers.append(Peer(script))
-        return peers[-1]
-
-    yield start
-    for p in peers:
-        p.stop()
 
 
 def ranges(body=BODY, change=lambda first, head: head):

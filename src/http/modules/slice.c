@@ -1,7 +1,7 @@
 /*
- * slice: see slice.h.  The first part is the request's own response, which tells how long the whole is;
- * the others are clones of the request, one after the other.  Filters see the whole: a range that a client
- * asks for is cut out of it, and parts that no byte is wanted of are not asked for.
+ * slice: see slice.h.  The first part is the request's own response, which tells how long the whole
+ * is; the others are clones of the request, one after the other.  Filters see the whole: a range
+ * that a client asks for is cut out of it, and parts that no byte is wanted of are not asked for.
  */
 #include "http/modules/slice.h"
 
@@ -121,7 +121,9 @@ static bool check_part(struct request *r, int64_t start, struct content_range *r
     int64_t end = start + (int64_t)conf_of(r)->size;
     const char *problem = parse_content_range(f ? f->value : STR(""), range);
 
-    if (!problem && (range->first != start || range->end != (end < range->length ? end : range->length)))
+    if (end > range->length)
+        end = range->length;
+    if (!problem && (range->first != start || range->end != end))
         problem = "unexpected range in slice response";
     if (problem)
         request_log(r, LOG_LEVEL_ERROR, 0, "%s: \"%.*s\" for bytes from %lld", problem,
@@ -178,7 +180,8 @@ static bool take_part(struct slice_source *s)
         return false;
     }
     if (!str_eq(sub->response.etag, s->etag)) {
-        request_log(sub, LOG_LEVEL_ERROR, 0, "etag mismatch in slice response: \"%.*s\" after \"%.*s\"",
+        request_log(sub, LOG_LEVEL_ERROR, 0,
+                    "etag mismatch in slice response: \"%.*s\" after \"%.*s\"",
                     STR_ARG(sub->response.etag), STR_ARG(s->etag));
         return false;
     }
@@ -218,7 +221,8 @@ static enum pull open_part(struct slice_source *s)
 static enum pull pull_part(struct slice_source *s, struct batch *out, int64_t most)
 {
     size_t before = out->bytes;
-    enum pull result = source_pull(s->part, out, (uint64_t)most < SIZE_MAX ? (size_t)most : SIZE_MAX);
+    size_t budget = (uint64_t)most < SIZE_MAX ? (size_t)most : SIZE_MAX;
+    enum pull result = source_pull(s->part, out, budget);
 
     s->at += (int64_t)(out->bytes - before);
     if (result == PULL_LAST && s->at < s->end) {
@@ -312,10 +316,10 @@ const struct http_filter slice_filter = { .name = "slice", .enabled = enabled, .
 /* ---- the module ---- */
 
 static const struct directive rows[] = {
-    { "slice", IN_HTTP | IN_SERVER | IN_LOCATION, ARGS(1), &type_size, FIELD(struct slice_conf, size),
-      .initial = "0",
-      .help = "The size of the parts that responses are asked for in; 0: as a whole. $slice_range is what "
-              "proxy_set_header Range and the cache's key need." },
+    { "slice", IN_HTTP | IN_SERVER | IN_LOCATION, ARGS(1), &type_size,
+      FIELD(struct slice_conf, size), .initial = "0",
+      .help = "The size of the parts that responses are asked for in; 0: as a whole. "
+              "$slice_range is what proxy_set_header Range and the cache's key need." },
     { 0 },
 };
 
