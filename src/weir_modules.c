@@ -33,6 +33,7 @@
 #include "http/modules/stub_status.h"
 #include "http/modules/ssi/ssi.h"
 #include "http/modules/ssl/ssl.h"
+#include "http/modules/ssl/ssl_peer.h"
 #include "http/modules/slice.h"
 #include "http/modules/sub.h"
 #include "http/modules/try_files.h"
@@ -40,6 +41,7 @@
 #include "http/proxy/proxy_conf.h"
 #include "http/v2/v2.h"
 #include "http/proxy/tunnel_pass.h"
+#include "http/proxy/health_check.h"
 #include "modules_enabled.h"
 #include "process/process_conf.h"
 #include "script/geo.h"
@@ -109,7 +111,9 @@ struct module *const weir_modules[] = {
     IF_MODULE_upstream_random(&http_upstream_random_module,)
     &http_upstream_queue_module,
     IF_MODULE_upstream_sticky(&http_upstream_sticky_module,)
+    IF_MODULE_ssl(&http_proxy_ssl_module,)
     &http_proxy_module,
+    IF_MODULE_upstream_hc(&http_health_module,)
     IF_MODULE_tunnel(&http_tunnel_module,)
     NULL,
 };

@@ -287,9 +287,17 @@ static unsigned for_all(struct choice choice, bool abort)
     return chosen + for_each(&busy, &choice, abort);
 }
 
+static bool draining;
+
 void connection_drain_all(void)
 {
+    draining = true;
     for_all((struct choice){ 0 }, false);
+}
+
+bool connection_draining(void)
+{
+    return draining;
 }
 
 void connection_drain_from(const void *origin)

@@ -83,6 +83,8 @@ void connection_set_idle(struct connection *c, bool idle);
 unsigned connection_close_idle(unsigned count);
 /* Calls drain() or abort() of every connection. */
 void connection_drain_all(void);
+/* Whether that has been: what goes on by itself opens no more of them. */
+bool connection_draining(void);
 /* drain() of those that came through `origin`. */
 void connection_drain_from(const void *origin);
 /* abort() of those that keep `pin` alive: how many. */

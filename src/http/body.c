@@ -303,5 +303,7 @@ struct source *body_source(struct request *r)
 
 struct str body_text(struct request *r)
 {
-    return r->body && r->body->file < 0 && !r->body->passed ? r->body->memory : (struct str){ NULL, 0 };
+    const struct body *b = r->body;
+
+    return b && b->file < 0 && !b->passed ? b->memory : (struct str){ NULL, 0 };
 }

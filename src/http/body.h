@@ -25,10 +25,10 @@ struct body {
  */
 int body_read(struct request *r, bool force_file);
 /*
- * The same for who passes it on as it comes: body_begin(), which waits for nothing, takes what is there
- * into r->body->memory, as much as client_body_buffer_size; body_stream() takes what has come since in its
- * place.  STEP_NEXT: there is some, or r->body->complete, or (body_begin() alone) none so far; otherwise as
- * body_read().
+ * The same for who passes it on as it comes: body_begin(), which waits for nothing, takes what is
+ * there into r->body->memory, as much as client_body_buffer_size; body_stream() takes what has come
+ * since in its place.  STEP_NEXT: there is some, or r->body->complete, or (body_begin() alone) none
+ * so far; otherwise as body_read().
  */
 int body_begin(struct request *r);
 int body_stream(struct request *r);
@@ -43,8 +43,8 @@ int body_drain(struct request *r);
 int body_finish(struct request *r);
 /* Checks the announced length against client_max_body_size: 0 or 413. */
 int body_check_length(struct request *r);
-/* A source of the body that was read, from its start; may be taken more than once.  NULL: it is empty, or
- * has been passed on. */
+/* A source of the body that was read, from its start; may be taken more than once.  NULL: it is
+ * empty, or has been passed on. */
 struct source *body_source(struct request *r);
 /* All of it as one text ($request_body); data NULL where it is (partly) in a file, or gone. */
 struct str body_text(struct request *r);

@@ -56,5 +56,6 @@ static void print_conditions(const struct directive *row, const void *field, str
 }
 
 const struct type type_conditions = {
-    "string ...", "texts that are true unless they are empty or 0", parse_conditions, print_conditions,
+    "string ...", "texts that are true unless they are empty or 0", parse_conditions,
+    print_conditions,
 };

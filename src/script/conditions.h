@@ -14,7 +14,8 @@ struct conditions {
 bool conditions_any(const struct conditions *c, struct script *s);
 bool conditions_all(const struct conditions *c, struct script *s);
 
-/* Type of a field `struct conditions`: all words of a line, which takes the place of an inherited one. */
+/* Type of a field `struct conditions`: all words of a line, which takes the place of an inherited
+ * one. */
 extern const struct type type_conditions;
 
 #endif

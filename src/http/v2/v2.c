@@ -1,12 +1,13 @@
 /*
  * v2: see v2.h.  The life of a connection: how it begins, what a turn does, and how it ends.
  */
-#include "http/v2/v2_output.h"
+#include "http/v2/v2.h"
 
 #include <errno.h>
 
 #include "http/core.h"
 #include "http/http.h"
+#include "http/v2/v2_output.h"
 
 enum {
     ROUNDS = 16,                       /* of a turn, before others get theirs */
@@ -193,7 +194,7 @@ static void end_streams(struct v2 *v)
 static void leave(struct v2 *v)
 {
     struct client *c = v->client;
-    bool lost = v->lost;
+    bool lost = v->lost, sending = v->closing || v->moved || v->timer != V2_TIMER_IDLE;
 
     v2_output_drop(v);
     v->lost = true;                            /* streams end without a word */
@@ -203,7 +204,7 @@ static void leave(struct v2 *v)
         client_close(c);
     else
         client_finish(c, core_conf(((const struct http_listen *)c->listener->spec->object)
-                                       ->default_server->root.conf), true);
+                                       ->default_server->root.conf), sending);
 }
 
 void v2_abort(struct client *c)

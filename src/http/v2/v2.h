@@ -209,12 +209,14 @@ void v2_prioritize(struct v2_stream *s, struct str value);
 /* NULL: memory is short. */
 struct v2_stream *v2_stream_new(struct v2 *v, uint32_t id);
 struct v2_stream *v2_stream_find(const struct v2 *v, uint32_t id);
+/* The peer has reset it: its request ends at once, where it can. */
+void v2_stream_cancel(struct v2_stream *s);
 /* It has something to do: its request is run in this turn or the next. */
 void v2_stream_wake(struct v2_stream *s);
 /* Runs those that have something to do, or may send now. */
 void v2_streams_run(struct v2 *v);
 /* It would send, and the connection has no room or window: it gets its turn. */
-void v2_stream_queue(struct v2_stream *s, bool first);
+void v2_stream_queue(struct v2_stream *s);
 /* Whether some have not had their turn yet. */
 bool v2_streams_wait(const struct v2 *v);
 /* Whether one that is more urgent has not had its turn yet. */

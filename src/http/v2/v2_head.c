@@ -470,5 +470,5 @@ void v2_prioritize(struct v2_stream *s, struct str value)
             s->incremental = true;
     }
     if (queued)
-        v2_stream_queue(s, false);
+        v2_stream_queue(s);
 }

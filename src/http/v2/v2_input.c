@@ -238,8 +238,7 @@ static void on_priority(struct v2 *v, const struct frame *f, struct cursor *payl
         if (s)
             v2_stream_fail(s, FRAME_SIZE_ERROR, "a PRIORITY frame of a wrong size");
         else
-            v2_reset(v, f->stream, FRAME_SIZE_ERROR);
-        v2_charge(v, V2_COST_RESET);
+            v2_fail(v, FRAME_SIZE_ERROR, "a PRIORITY frame of a wrong size");
     } else if ((cursor_u32(payload) & FRAME_MAX_WINDOW) == f->stream)
         v2_fail(v, FRAME_PROTOCOL_ERROR, "a stream that depends on itself");
     else
@@ -259,8 +258,7 @@ static void on_rst_stream(struct v2 *v, const struct frame *f, struct cursor *pa
     if (!v->closing && v2_charge(v, V2_COST_RESET) && s && !s->gone) {
         request_log(s->request, LOG_LEVEL_INFO, 0, "client canceled stream %u with error %u", s->id,
                     cursor_u32(payload));
-        s->gone = true;
-        v2_stream_wake(s);
+        v2_stream_cancel(s);
     }
 }
 
@@ -451,7 +449,7 @@ static size_t take_preface(struct v2 *v, const char *at, size_t len)
 {
     size_t n = v->preface_left < len ? v->preface_left : len;
 
-    if (memcmp(at, V2_PREFACE + sizeof V2_PREFACE - 1 - v->preface_left, n) != 0) {
+    if (memcmp(at, &V2_PREFACE[sizeof V2_PREFACE - 1 - v->preface_left], n) != 0) {
         v2_fail(v, FRAME_PROTOCOL_ERROR, "a bad preface");
         return len;
     }

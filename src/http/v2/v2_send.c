@@ -398,7 +398,7 @@ static int send_body(struct v2_stream *s, bool turn)
         return wait_for_client(s);
     if (v->window <= 0 || (!turn && v2_stream_must_wait(s)) || 
         !v2_output_has_room(v, V2_BODY_ROOM)) {
-        v2_stream_queue(s, !s->incremental);
+        v2_stream_queue(s);
         return wait_for_client(s);
     }
     size_t budget = budget_of(s);

@@ -372,15 +372,23 @@ const struct wire v2_wire = {
 
 /* ---- whose turn it is ---- */
 
-void v2_stream_queue(struct v2_stream *s, bool first)
+/* Those that are served one after the other come first, in the order of their numbers. */
+void v2_stream_queue(struct v2_stream *s)
 {
-    struct list *queue = &s->v2->waiting[s->urgency];
+    struct list *queue = &s->v2->waiting[s->urgency], *place = queue->next;
 
     list_remove(&s->place);
-    if (first)
-        list_push_front(queue, &s->place);
-    else
+    if (s->incremental) {
         list_push(queue, &s->place);
+        return;
+    }
+    while (place != queue) {
+        const struct v2_stream *other = CONTAINER(place, struct v2_stream, place);
+        if (other->incremental || other->id > s->id)
+            break;
+        place = place->next;
+    }
+    list_push(place, &s->place);               /* in front of it */
 }
 
 /* Whether anybody of an urgency below `end` waits. */
@@ -400,7 +408,14 @@ bool v2_streams_wait(const struct v2 *v)
 
 bool v2_stream_must_wait(const struct v2_stream *s)
 {
-    return somebody_waits(s->v2, s->urgency + (s->incremental ? 1U : 0U));
+    const struct list *equals = &s->v2->waiting[s->urgency];
+
+    if (somebody_waits(s->v2, s->urgency))
+        return true;
+    if (list_empty(equals))
+        return false;
+    const struct v2_stream *first = CONTAINER(equals->next, struct v2_stream, place);
+    return s->incremental || (!first->incremental && first->id < s->id);
 }
 
 /* Who may send next, if the connection has room and window. */
@@ -433,6 +448,13 @@ static void run(struct v2_stream *s)
     }
     s->started = true;
     request_run(r);
+}
+
+void v2_stream_cancel(struct v2_stream *s)
+{
+    s->gone = true;
+    list_remove(&s->run);
+    run(s);
 }
 
 void v2_streams_run(struct v2 *v)
