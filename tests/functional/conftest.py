@@ -21,6 +21,8 @@ import time
 
 import pytest
 
+from peers import Peer
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
 START_SECONDS = 20
@@ -211,3 +213,17 @@ def weir(tmp_path):
         s.stop()
     for s in servers:
         s.check()
+
+
+@pytest.fixture
+def peer():
+    """Starts back ends by their scripts: see peers.py."""
+    peers = []
+
+    def start(script):
+        peers.append(Peer(script))
+        return peers[-1]
+
+    yield start
+    for p in peers:
+        p.stop()

@@ -90,8 +90,9 @@ def test_real_back_ends(site):
         assert site.get(prefix + "/large").body == large
         head = site.get(prefix + "/large", method="HEAD")
         assert head.header("content-length") == str(10 << 20) and not head.body
-        broken = site.raw(f"GET {prefix}/fails HTTP/1.1\r\nHost: h\r\n\r\n".encode())
-        assert broken.partition(b"\r\n\r\n")[2] in (b"half", b"") and b"Content-Length: 100" in broken
+        broken = site.raw(f"GET {prefix}/fails HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+        assert broken.startswith(b"HTTP/1.1 502 ") or (
+            b"Content-Length: 100" in broken and broken.partition(b"\r\n\r\n")[2] in (b"half", b""))
     if site.kind == "node":
         with Connection(site) as c:
             r = c.get("/hints")

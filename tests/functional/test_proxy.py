@@ -117,8 +117,8 @@ def test_head_that_just_fits(weir, peer):
 def test_premature_end_is_not_a_whole(weir, peer, answer):
     p = peer(lambda conn: conn.answer(answer))
     s = weir(http=group(p.port) % "")
-    data = s.raw(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-    assert data.startswith(b"HTTP/1.1 200") or not data
+    data = s.raw(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    assert data.startswith((b"HTTP/1.1 200", b"HTTP/1.1 502")) or not data
     assert not data.endswith(b"0\r\n\r\n")
     if b"Content-Length: 10" in data:
         assert len(data.partition(b"\r\n\r\n")[2]) < 10

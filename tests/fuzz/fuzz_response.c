@@ -137,10 +137,15 @@ static struct outcome run(char *bytes, size_t size, unsigned asked, size_t cut)
         check_fields(&x.trailers);
     }
     o.complete = x.complete;
-    o.trailers = o.bad_body ? 0 : x.trailers.list.count;
+    o.trailers = x.trailers.list.count;
     free(x.wire_state);
     arena_fini(&r.arena);
     return o;
+}
+
+static bool is_bad(const struct outcome *o)
+{
+    return o->head == HEAD_BAD || o->bad_body;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -156,12 +161,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     memcpy(copy, bytes + (size > 0), len);
     struct outcome whole = run(copy, len, asked, len ? len : 1);
     struct outcome cut = run(copy, len, asked, 1 + (asked >> CUT_SHIFT));
-    assert(whole.head == cut.head && whole.complete == cut.complete && whole.bad_body == cut.bad_body);
+    if (is_bad(&whole) || is_bad(&cut)) {      /* bad chunks that come with the head spoil that, too */
+        assert(is_bad(&whole) && is_bad(&cut));
+        free(copy);
+        return 0;
+    }
+    assert(whole.head == cut.head && whole.complete == cut.complete);
     assert(whole.last.status == cut.last.status && whole.last.length == cut.last.length);
     assert(whole.last.keepalive == cut.last.keepalive && whole.last.upgrade == cut.last.upgrade);
     assert(whole.last.fields.list.count == cut.last.fields.list.count);
     assert(whole.trailers == cut.trailers);
-    assert(whole.bad_body || (whole.body_len == cut.body_len && whole.body_hash == cut.body_hash));
+    assert(whole.body_len == cut.body_len && whole.body_hash == cut.body_hash);
     free(copy);
     return 0;
 }

@@ -20,18 +20,18 @@ if _folder not in sys.path:
     sys.path.append(_folder)
 from http2 import *
 
-SECONDS = float(os.environ.get("WEIR_ATTACK_SECONDS", "2"))
+SECONDS = 0.5 if os.environ.get("WEIR_TORTURE") == "short" else 2
 SANITIZED = b"__asan_init" in pathlib.Path(functional.BINARY).read_bytes()
 MEMORY = (512 if SANITIZED else 48) << 20      # bytes that an attack may cost; ASan gives back late
 LATENCY = 0.5 if SANITIZED else 0.1    # seconds: 99 of 100 answers; an idle server needs less than 1 ms
-SLOWEST = 2.0 if SANITIZED else 0.6
+SLOWEST = 2.0                          # a busy machine has its moments
 FILES = {"html/small": "s" * 100, "html/big": bytes(1 << 20)}
 
 
 @pytest.fixture
 def site(weir):
     return weir("""http2 on; root html; client_header_timeout 1s; client_body_timeout 2s; send_timeout 2s;
-        keepalive_requests 1000000; location /upload { client_max_body_size 0; proxy_pass http://127.0.0.1:1; }""",
+        keepalive_timeout 3s; keepalive_requests 1000000; location /upload { client_max_body_size 0; proxy_pass http://127.0.0.1:1; }""",
                 files=FILES)
 
 
@@ -346,7 +346,7 @@ def test_slow_settings(site):
 
 
 def test_slow_heads(site):
-    """A head whose CONTINUATION never comes."""
+    """A head whose CONTINUATION never comes: its stream is reset, and then the connection closed."""
     with Victim(site) as others:
         clients = [attacker(site) for _ in range(100)]
         for c in clients:
@@ -390,8 +390,9 @@ def test_dribble_down(site):
             c.socket.close()
 
 
-def test_memory_comes_back(site):
+def test_memory_comes_back(weir):
     """After connections with a hundred streams each, idle ones cost next to nothing."""
+    site = weir("http2 on; root html;", files=FILES, events="worker_connections 2048;")
     for _ in range(3):                 # what is kept for the next one stays
         for c in [attacker(site) for _ in range(100)]:
             c.write(requests(c, 100, lambda s: b""))

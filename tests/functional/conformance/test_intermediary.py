@@ -10,6 +10,7 @@ from http1 import Connection
 from peers import Peer, forever, ok
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+LAST = GET[:-2] + b"Connection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -370,14 +371,14 @@ def test_chunked_responses(proxied):
 ])
 def test_bad_chunks_are_not_a_whole(proxied, body):
     s, p = proxied(once(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body))
-    data = s.raw(GET)
+    data = s.raw(LAST)
     assert not data.endswith(b"0\r\n\r\n") and b"PEER" not in data
     assert p.closed.wait(5)
 
 
 def test_short_body_is_not_a_whole(proxied):
     s, _ = proxied(once(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"))
-    data = s.raw(GET)
+    data = s.raw(LAST)
     if data.startswith(b"HTTP/1.1 200"):
         assert b"Content-Length: 10\r\n" in data and len(data.partition(b"\r\n\r\n")[2]) < 10
 
