@@ -10,6 +10,7 @@ enum {
     END_OF_STRING = 256,
     SHORTEST = 5,
     LONGEST = 30,
+    MOST_PADDING = 7,      /* bits behind the last word, RFC 7541 section 5.2 */
     LOOK = 12,             /* bits of a look-up */
     WINDOW_BITS = 64,
     LOOKS = 4,             /* look-ups in a window, of which at least 57 bits are the string's */
@@ -162,7 +163,7 @@ bool hpack_huffman_decode(struct str coded, char *to, size_t room, size_t *len)
         /* A long word, the string's end, or no room for two. */
         int symbol = first_symbol((uint32_t)(bits >> (WINDOW_BITS - LONGEST)), LONGEST);
         if (symbol == END_OF_STRING || lengths[symbol] > left) {
-            if (left > 7 || ~bits >> (WINDOW_BITS - left) != 0)
+            if (left > MOST_PADDING || ~bits >> (WINDOW_BITS - left) != 0)
                 return false;
             break;
         }
