@@ -55,17 +55,6 @@ def test_name_is_kept_for_its_ttl(weir, dns, peer):
     assert peer.requests[0].startswith(b"GET /?h=A.Test HTTP/1.1\r\nHost: A.Test:")
 
 
-def test_connections_are_kept_for_their_host(weir, dns, peer):
-    d = dns({"a.test": {"A": ["127.0.0.1"]}, "b.test": {"A": ["127.0.0.1"]}})
-    s = weir(conf(peer.port, d, more='proxy_http_version 1.1; proxy_set_header Connection "";'))
-    for _ in range(5):
-        assert status(s, "a.test") == 200
-    assert peer.connections == 1
-    for _ in range(5):
-        assert status(s, "b.test") == 200 and status(s, "a.test") == 200
-    assert peer.connections == 2
-
-
 def test_valid_overrules_the_ttl(weir, dns, peer):
     d = dns({"a.test": {"A": ["127.0.0.1"]}}, ttl=1)
     s = weir(conf(peer.port, d, options="valid=30s ipv6=off"))
