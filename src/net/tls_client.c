@@ -181,12 +181,13 @@ bool tls_connect(struct connection *c, const struct tls_peer *p, const struct ad
     t->kernel = t->context->kernel;
     t->certified = true;
     t->ssl = SSL_new(t->context->ctx);
+    if (t->ssl)
+        SSL_set_connect_state(t->ssl);
     if (!t->ssl || !tls_attach(t) || !prepare(t, p, to)) {
         tls_free(t);
         return fail(f, 0, "the connection can't be prepared for TLS");
     }
     SSL_set_app_data(t->ssl, t);
-    SSL_set_connect_state(t->ssl);
     c->transport_state = t;
     c->transport = t->kernel ? &transport_tls_kernel : &transport_tls;
     return use_pair(c, p, f);

@@ -541,3 +541,29 @@ def test_workers_need_no_right_to_read_keys(weir, pki):
     server.process.send_signal(signal.SIGHUP)
     server.wait_log("configuration 2 is in use")
     assert served_name(server) == "new"
+
+
+def test_a_full_zone_of_sessions_forgets_the_oldest(weir, pki):
+    pki.own("a")
+    server = weir(http=http("ssl_session_cache shared:x:32k; ssl_session_tickets off;" + REUSED))
+    ctx, sessions = context(maximum_version=ssl.TLSVersion.TLSv1_2), []
+    for _ in range(400):
+        get(server, ctx=ctx, keep=sessions)
+    assert get(server, ctx=ctx, session=sessions[-1]).body == b"r\n"
+    assert get(server, ctx=ctx, session=sessions[0]).body == b".\n"
+
+
+def test_the_old_directive(weir, pki):
+    pki.own("a")
+    server = weir(http="server { listen 127.0.0.1:@PORT@; ssl on; " + PAIR + ANSWER % "$https" + "}")
+    assert get(server).body == b"on\n"
+
+
+def test_a_quitting_worker_waits_for_no_silent_client(weir, pki):
+    pki.own("a")
+    server = weir(http=http(PAIR + ANSWER % "x"), main="worker_shutdown_timeout 5s;")
+    with connect(server), server.connect():
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGQUIT)
+        server.process.wait(15)
+        assert time.monotonic() - began < 8

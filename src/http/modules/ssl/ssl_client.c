@@ -130,6 +130,17 @@ struct tls_acceptor *ssl_acceptor(struct arena *a, const struct http_listen *l,
     return &s->acceptor;
 }
 
+/* The generation whose acceptor is asked stays as long as the handshake takes. */
+static void pin(struct client *c, struct generation *g)
+{
+    if (c->accepted == g)
+        return;
+    generation_ref(g);
+    if (c->accepted)
+        generation_unref(c->accepted);
+    c->accepted = g;
+}
+
 /* Looks at the first byte: a handshake, or HTTP in clear. */
 static enum ssl_progress begin(struct client *c)
 {
@@ -144,8 +155,10 @@ static enum ssl_progress begin(struct client *c)
     }
     if (!first || !l->tls)
         return SSL_PLAIN;
-    if (tls_accept(&c->connection, l->tls))
+    if (tls_accept(&c->connection, l->tls)) {
+        pin(c, l->spec->generation);
         return SSL_READY;
+    }
     client_log(c, LOG_LEVEL_CRIT, ENOMEM, "a connection of TLS could not be made");
     return SSL_FAILED;
 }
