@@ -161,32 +161,36 @@ static bool send_request(struct probe *p)
     return true;
 }
 
-static void judge(struct probe *p, bool end)
+/* true: it goes on. */
+static bool judge(struct probe *p, bool end)
 {
     struct health_note note = { "judging the answer", false };
 
     switch (p->check->kind->judge(p->check, out_str_of(&p->in), end, &note)) {
     case HEALTH_GOOD:
         end_good(p, note.reusable && !end);
-        return;
+        return false;
     case HEALTH_BAD:
         end_bad(p, note.why, 0);
-        return;
+        return false;
     case HEALTH_MORE:
         if (end)
             end_bad(p, "reading the answer, whose end is missing", 0);
-        return;
+        break;
     }
+    return !end;
 }
 
 static void read_answer(struct probe *p)
 {
-    while (p->active) {
-        if (!out_need(&p->in, PIECE)) {
-            judge(p, true);                    /* no more than that is looked at */
+    ssize_t n;
+
+    do {
+        if (!out_need(&p->in, PIECE)) {        /* no more than that is looked at */
+            judge(p, true);
             return;
         }
-        ssize_t n = link_recv(p->link, p->in.at, PIECE);
+        n = link_recv(p->link, p->in.at, PIECE);
         if (n == IO_AGAIN)
             return;
         if (n < 0) {
@@ -194,11 +198,7 @@ static void read_answer(struct probe *p)
             return;
         }
         p->in.at += n;
-        bool end = n == 0;
-        judge(p, end);
-        if (end)
-            return;
-    }
+    } while (judge(p, n == 0));
 }
 
 /* Nothing is to be said: a connection is all that is wanted. */

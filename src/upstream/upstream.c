@@ -163,12 +163,19 @@ static struct upstream *new_group(struct setting *s, struct str name, unsigned p
     u->name = arena_str(a, name);
     u->port = port;
     u->balancer = &balancer_round_robin;
-    u->keepalive = keepalive_initial;
-    u->pool = keepalive_pool(s->config->generation,
-                             port ? arena_printf(&s->config->scratch, "%.*s:%u", STR_ARG(name), port)
-                                  : name);
     *ARRAY_PUSH(&all_of(s)->list, a) = u;
     generation_cleanup(s->config->generation, end_group, u);
+    return u;
+}
+
+/* Idle connections are kept for blocks alone: who names an address has not said that it may be so. */
+static struct upstream *new_block(struct setting *s, struct str name)
+{
+    struct upstream *u = new_group(s, name, 0);
+
+    u->is_block = true;
+    u->keepalive = keepalive_initial;
+    u->pool = keepalive_pool(s->config->generation, u->name);
     return u;
 }
 
@@ -207,9 +214,7 @@ struct upstream *upstream_use(struct setting *s, unsigned word, struct str host,
     if (u)
         return u;
     if (port == 0 && block_comes(s, host)) {
-        u = new_group(s, host, 0);
-        u->is_block = true;
-        return u;
+        return new_block(s, host);
     }
     if (host.len == 0) {
         setting_error(s, word, "no host in upstream \"%.*s\"", STR_ARG(setting_arg(s, word)));
@@ -282,8 +287,7 @@ static bool open_upstream(struct setting *s)
     if (u && u->place.data)
         return setting_error_hint(s, 1, u->place, "duplicate upstream \"%.*s\"", STR_ARG(name));
     if (!u)
-        u = new_group(s, name, 0);
-    u->is_block = true;
+        u = new_block(s, name);
     u->place = setting_place(s);
     config_block(s, IN_UPSTREAM, u);
     if (!tree_find(s->node->children, STR("server")) && !tree_find(s->node->children, STR("state")))

@@ -32,11 +32,11 @@ def ask(server, *paths):
         assert server.get(path).status == 200
 
 
-def test_implied_groups_keep_by_default(weir, peer):
+def test_implied_groups_keep_none(weir, peer):
     p = peer()
     s = weir(f"location / {{ proxy_pass http://127.0.0.1:{p.port}; }}")
     ask(s, *["/"] * 5)
-    assert p.connections == 1
+    assert p.connections == 5
 
 
 @pytest.mark.parametrize("line,connections", [
