@@ -30,7 +30,7 @@ static struct link *open_stream(struct exchange *x, const struct link_options *o
     const struct upstream *u = x->pick.group;
     struct http2_want want = {
         .group = str_hash(u->name), .to = &x->pick.peer->address, .key = key, .fresh = fresh,
-        .keepalive = &u->keepalive, .idle = u->is_block, .options = options,
+        .keepalive = u->is_block ? &u->keepalive : &keepalive_initial, .idle = u->is_block, .options = options,
     };
 
     return http2_stream_open(&want, wake, x);

@@ -127,7 +127,8 @@ static void put_default_headers(struct exchange *x, bool keeps, const struct sin
     }
     if (x->body_length < 0)
         sink_put(to, STR("Transfer-Encoding"), STR("chunked"));
-    else if (x->body_length || (r->content_length >= 0 && x->conf->pass_request_body))
+    else if (x->body_length ||
+             ((r->content_length >= 0 || r->chunked_body) && x->conf->pass_request_body))
         put_number(to, STR("Content-Length"), (uint64_t)x->body_length);
 }
 

@@ -134,11 +134,7 @@ static bool parse_pass(struct setting *s, void *field)
     p->key = (str_hash(place) ^ s->node->words[0].column * UINT32_C(0x9e3779b1)) | 1;
     l->handler = proxied_handler;
     l->auto_redirect = l->name.len && l->name.data[l->name.len - 1] == '/';
-    if (template_is_text(&p->url))
-        return parse_text(s, p, l);
-    p->pool = keepalive_pool(s->config->generation,
-                             arena_printf(&s->config->scratch, "%.*s %u", STR_ARG(place), p->key));
-    return true;
+    return !template_is_text(&p->url) || parse_text(s, p, l);
 }
 
 static void print_pass(const struct directive *row, const void *field, struct out *o)
@@ -160,18 +156,13 @@ bool proxy_pass_may_be_secure(const struct proxy_pass *pass)
 
 /* ---- at run time ---- */
 
-/* A host that no line of the configuration names: its connections are kept by the location. */
-static struct upstream *new_host(struct request *r, const struct proxy_pass *pass,
-                                 const struct url *u)
+/* A host that no line of the configuration names. */
+static struct upstream *new_host(struct request *r, const struct url *u)
 {
     unsigned port = u->port ? u->port : u->default_port;
     struct upstream *group = upstream_literal(&r->arena, u->host, port);
 
-    if (!group)
-        group = upstream_by_name(&r->arena, u->host, port);
-    group->pool = pass->pool;
-    group->keepalive = keepalive_initial;
-    return group;
+    return group ? group : upstream_by_name(&r->arena, u->host, port);
 }
 
 bool proxy_pass_target(struct request *r, const struct proxy_pass *pass, struct proxy_target *t)
@@ -198,7 +189,7 @@ bool proxy_pass_target(struct request *r, const struct proxy_pass *pass, struct 
     fill_names(&r->arena, &u, t);
     t->upstream = upstream_find(pass->upstreams, u.host, u.port, u.default_port);
     if (!t->upstream)
-        t->upstream = new_host(r, pass, &u);
+        t->upstream = new_host(r, &u);
     return true;
 }
 

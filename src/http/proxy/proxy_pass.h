@@ -23,7 +23,6 @@ struct proxy_pass {
     const struct upstreams *upstreams; /* that variables may name */
     const struct location *location;   /* whose name `uri` stands for */
     uint32_t key;                      /* of its connections */
-    struct idle_pool *pool;            /* to hosts that only variables name; NULL: there are none */
 };
 
 extern const struct type type_proxy_pass;      /* struct proxy_pass * */

@@ -1,6 +1,6 @@
 /*
- * tunnel: behind a 101 (Switching Protocols), or a 200 to CONNECT, both sides talk as they like: bytes go
- * to and fro until one of them ends.
+ * tunnel: behind a 101 (Switching Protocols), or a 200 to CONNECT, both sides talk as they like:
+ * bytes go to and fro until one of them ends.
  */
 #ifndef HTTP_PROXY_TUNNEL_H
 #define HTTP_PROXY_TUNNEL_H
@@ -11,7 +11,7 @@
 void tunnel_begin(struct exchange *x);
 /* The link has something to say. */
 void tunnel_ready(struct exchange *x);
-/* The client takes nothing now: what it says goes to the peer all the same.  false: it has ended. */
+/* The client takes nothing now: what it says goes to the peer all the same.  false: it ended. */
 bool tunnel_hear(struct exchange *x);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * tunnel_pass: see tunnel_pass.h.  Who may go where is for the location's access rules and conditions to
- * say: without them whoever reaches it reaches all that this machine does.
+ * tunnel_pass: see tunnel_pass.h.  Who may go where is for the location's access rules and
+ * conditions to say: without them whoever reaches it reaches all that this machine does.
  */
 #include "http/proxy/tunnel_pass.h"
 
@@ -75,7 +75,7 @@ static int find_target(struct request *r, const struct tunnel_target *t, struct 
     return *u ? 0 : STATUS_BAD_GATEWAY;
 }
 
-/* Nothing is said to the peer, nothing of what it says is looked at: the connection is all there is. */
+/* Nothing is said to the peer, and nothing of what it says is looked at: there is a connection. */
 static const struct exchange_wire wire = { .name = "tunnel", .directives = "tunnel" };
 
 static int handler(struct request *r)
@@ -150,16 +150,16 @@ static const struct name_value next_names[] = {
 static const struct directive rows[] = {
     { "tunnel_pass", IN_SERVER | IN_LOCATION | IN_LOCATION_IF, ARGS_RANGE(0, 1), &type_tunnel_pass,
       FIELD(struct tunnel_conf, target), .flags = NOT_INHERITED, .syntax = "[address]",
-      .help = "Answer CONNECT with a tunnel to the host and port that it names, or to this address. "
-              "Say in the same place who may go where." },
-    { "tunnel_buffer_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(buffer_size), .initial = "16k",
-      .help = "How much is read at a time from either side." },
+      .help = "Answer CONNECT with a tunnel to the host and port that it names, or to this "
+              "address. Say in the same place who may go where." },
+    { "tunnel_buffer_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(buffer_size),
+      .initial = "16k", .help = "How much is read at a time from either side." },
     { "tunnel_connect_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(connect_timeout),
       .initial = "60s", .help = "How long a connection to the server may take." },
-    { "tunnel_read_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(read_timeout), .initial = "60s",
-      .help = "How long a tunnel may be silent." },
-    { "tunnel_send_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(send_timeout), .initial = "60s",
-      .help = "How long the server may take nothing while something is to be sent to it." },
+    { "tunnel_read_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(read_timeout),
+      .initial = "60s", .help = "How long a tunnel may be silent." },
+    { "tunnel_send_timeout", EVERYWHERE, ARGS(1), &type_time, EXCHANGE(send_timeout),
+      .initial = "60s", .help = "How long the server may take nothing while something is to be sent to it." },
     { "tunnel_send_lowat", EVERYWHERE, ARGS(1), &type_accepted,
       .help = "What there is goes to the server at once." },
     { "tunnel_next_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_bitmask,
@@ -171,11 +171,11 @@ static const struct directive rows[] = {
       .initial = "0", .help = "How long servers are tried; 0: no bound." },
     { "tunnel_bind", EVERYWHERE, ARGS(1), &type_bind, EXCHANGE(bind), .initial = "off",
       .help = "The address that connections to the server come from." },
-    { "tunnel_bind_dynamic", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(bind_dynamic), .initial = "off",
-      .help = "Make that address anew for each server that is tried." },
-    { "tunnel_allow_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_conditions, EXCHANGE(allow),
-      .help = "Conditions, each not empty and not 0, without which a server is not connected to; "
-              "$upstream_last_addr is its address." },
+    { "tunnel_bind_dynamic", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(bind_dynamic),
+      .initial = "off", .help = "Make that address anew for each server that is tried." },
+    { "tunnel_allow_upstream", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_conditions,
+      EXCHANGE(allow), .help = "Connect to a server only where all of these texts are neither "
+      "empty nor 0; $upstream_last_addr is its address." },
     { "tunnel_socket_keepalive", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(socket_keepalive),
       .initial = "off", .help = "Let the system probe silent connections to the server." },
     { "tunnel_socket_rcvbuf", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(socket_rcvbuf),
