@@ -220,7 +220,9 @@ static bool client_handshake(struct client *c)
         timer_set(&c->connection.timer, server_conf(client_conf(c))->client_header_timeout);
         IF_MODULE_v2(if (result == SSL_READY_V2 && !v2_begin(c))
             break;)
-        return true;
+        if (c->drain)                          /* so it was told while nobody could tell the client */
+            client_drain(&c->connection);
+        return c->state != CLIENT_CLOSED;
     case SSL_WAIT:
         return false;
     case SSL_FAILED:
@@ -426,11 +428,12 @@ void client_request_complete(struct client *c)
     client_set_state(c, CLIENT_REQUEST);
 }
 
-/* Small answers must not wait for the acknowledgement of those before them. */
-static void set_nodelay(struct client *c)
+void client_set_nodelay(struct client *c, const struct core_conf *conf)
 {
     int on = 1;
 
+    if (!conf->tcp_nodelay || c->nodelay)
+        return;
     c->nodelay = true;
     if (c->peer.family != AF_UNIX)
         setsockopt(c->connection.watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -438,8 +441,7 @@ static void set_nodelay(struct client *c)
 
 static void client_keep(struct client *c, const struct core_conf *conf)
 {
-    if (conf->tcp_nodelay && !c->nodelay)
-        set_nodelay(c);
+    client_set_nodelay(c, conf);
     c->bound_ms = conf->keepalive_min_timeout ? clock_ms() + conf->keepalive_min_timeout : 0;
     timer_set(&c->connection.timer, conf->keepalive_timeout.timeout);
     client_set_state(c, CLIENT_IDLE);

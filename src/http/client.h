@@ -97,6 +97,8 @@ enum client_after {
     CLIENT_DROP,           /* close at once */
 };
 void client_request_ended(struct client *c, enum client_after after);
+/* tcp_nodelay: small answers do not wait for the acknowledgement of those before them. */
+void client_set_nodelay(struct client *c, const struct core_conf *conf);
 /* Closes, lingering where the peer may still be sending. */
 void client_finish(struct client *c, const struct core_conf *conf, bool sending);
 /* Runs the client in this turn of the loop. */

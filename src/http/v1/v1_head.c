@@ -254,7 +254,7 @@ static void move_part(struct str *s, struct str from, struct str to)
         s->data = to.data + (s->data - from.data);
 }
 
-/* Copies the head's texts out of the buffers, which are given back then.  Nobody has seen them yet. */
+/* Copies the head's texts out of the buffers, which are given back.  Nobody has seen them yet. */
 static void settle(struct request *r, struct v1 *v)
 {
     struct str line = r->line;

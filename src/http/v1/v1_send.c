@@ -405,7 +405,8 @@ static int wait_for_client(struct request *r, struct v1 *v)
     }
     if (v->turn_bytes || !c->waits)            /* not for events that brought nothing */
         client_wait(c, conf->send_timeout);
-    return r->flags.tunnel ? STEP_WAIT : request_wait(r);      /* it may have said something before its end */
+    /* Of a tunnel the client may have said something before its end. */
+    return r->flags.tunnel ? STEP_WAIT : request_wait(r);
 }
 
 /* Sends what is queued: STEP_NEXT, STEP_WAIT, STEP_ABORT. */

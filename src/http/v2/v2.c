@@ -76,6 +76,7 @@ bool v2_begin(struct client *c)
     v2_budget_init(v);
     timer_init(&v->owed_timer, v2_reset_owed);
     client_set_state(c, CLIENT_V2_IDLE);
+    client_set_nodelay(c, core_conf(conf_of(v)));
     greet(v);
     return true;
 }

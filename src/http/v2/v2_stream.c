@@ -292,7 +292,8 @@ static ssize_t read_body(struct request *r, char *space, size_t size)
         v2_credit(s->v2, s, n);
         return (ssize_t)n;
     }
-    return s->in_closed ? 0 : IO_AGAIN;
+    bool all = r->content_length >= 0 && s->received == (uint64_t)r->content_length;
+    return s->in_closed || all ? 0 : IO_AGAIN;
 }
 
 /* ---- the wire of a request ---- */

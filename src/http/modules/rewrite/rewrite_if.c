@@ -305,6 +305,19 @@ static enum holds holds(struct rewrite_run *run, const struct rewrite_test *t)
     }
 }
 
+/* Another "if" of the same place held before, and said what answers: that would be lost now. */
+static bool loses_handler(const struct request *r, const struct location *next)
+{
+    const struct location *now = r->location;
+
+    if (!now || !now->outer || now->outer != next->outer || !now->handler ||
+        now->handler == next->handler)
+        return false;
+    request_log(r, LOG_LEVEL_ERROR, 0, "two \"if\" hold, and what the first says of the answer "
+                "does not count in the second");
+    return true;
+}
+
 int rewrite_op_if(struct rewrite_run *run, const struct rewrite_step *step)
 {
     const struct rewrite_if *branch = &step->branch;
@@ -316,6 +329,8 @@ int rewrite_op_if(struct rewrite_run *run, const struct rewrite_step *step)
         return STATUS_INTERNAL_SERVER_ERROR;
     if ((result == HOLDS) == branch->test.negative)
         return STEP_NEXT;
+    if (branch->location && loses_handler(run->r, branch->location))
+        return STATUS_INTERNAL_SERVER_ERROR;
     if (branch->location)
         request_set_location(run->r, branch->location);
     run->frames[run->depth].program = branch->program;
