@@ -1,7 +1,7 @@
 /*
- * fuzz_response: what a hostile peer may answer: heads, interim ones before them, bodies of every framing,
- * trailers.  It comes to the same however the bytes are cut, and what is accepted is fit to be sent on: no
- * line breaks, no NUL, names that are tokens, one framing.
+ * fuzz_response: what a hostile peer may answer: heads, interim ones before them, bodies of every
+ * framing, trailers.  It comes to the same however the bytes are cut, and what is accepted is fit to
+ * be sent on: no line breaks, no NUL, names that are tokens, one framing.
  *
  * The first byte says what was asked for and how the bytes are cut.
  */
@@ -161,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     memcpy(copy, bytes + (size > 0), len);
     struct outcome whole = run(copy, len, asked, len ? len : 1);
     struct outcome cut = run(copy, len, asked, 1 + (asked >> CUT_SHIFT));
-    if (is_bad(&whole) || is_bad(&cut)) {      /* bad chunks that come with the head spoil that, too */
+    if (is_bad(&whole) || is_bad(&cut)) {      /* bad chunks may spoil the head they come with */
         assert(is_bad(&whole) && is_bad(&cut));
         free(copy);
         return 0;

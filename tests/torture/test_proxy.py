@@ -150,7 +150,7 @@ def test_reloads_under_proxied_load(weir, peers):
 @pytest.mark.parametrize("more", ["proxy_max_temp_file_size 0;", "proxy_buffering off;"])
 def test_slow_clients_hold_little(weir, peers, more):
     """Each of many takes a few KiB now and then of what the peer would send at once."""
-    count, most = 100 if SHORT else 300, 80                      # KiB for each: eight buffers of 4k, those that are busy, a head
+    count, most = 100 if SHORT else 300, 80    # KiB each: 8 buffers of 4k, busy ones, a head
     p = peers(1)
     s = weir(http=http(p.ports, more), main=MAIN.replace("es 2", "es 1"), master="on",
              events="worker_connections 4000;")

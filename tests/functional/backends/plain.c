@@ -1,5 +1,6 @@
 /*
- * plain: a back end in C, a thread for each connection: GET /N gives N bytes, anything else what was sent.
+ * plain: a back end in C, a thread for each connection: GET /N gives N bytes, anything else what
+ * was sent.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
