@@ -349,8 +349,8 @@ static void test_bad_huffman(void **state)
     (void)state;
     check_error("00 0161 84ffff ffff");            /* the end of a string, whole */
     check_error("00 0161 85ffff fffffc");
-    check_error("00 0161 81ff");                   /* eight bits of padding */
-    check_error("00 0161 821fff");                 /* 11 */
+    check_error("00 0161 821fff");                 /* 11 bits of padding */
+    check_error("00 0161 82ffff");                 /* 16 */
     check_error("00 0161 8118");                   /* zeros for padding */
     check_error("00 0161 811e");
     check_error("00 0161 831f ffff");

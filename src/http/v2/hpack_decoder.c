@@ -25,14 +25,9 @@ void hpack_decoder_fini(struct hpack_decoder *d)
 
 /* ---- numbers and strings --------------------------------------------------------------------- */
 
-/* A number that begins in the `bits` lowest bits (RFC 7541 section 5.1); false: too long. */
-static bool read_number(struct cursor *in, unsigned bits, uint32_t *number)
+/* What follows a prefix whose bits are all set; false: too long, or cut off. */
+static bool read_more(struct cursor *in, uint32_t *number)
 {
-    uint32_t full = (1U << bits) - 1;
-
-    *number = cursor_u8(in) & full;
-    if (*number < full)
-        return !in->bad;
     for (unsigned i = 0; i < INTEGER_BYTES; i++) {
         uint8_t byte = cursor_u8(in);
         *number += (uint32_t)(byte & 0x7f) << 7 * i;
@@ -40,6 +35,15 @@ static bool read_number(struct cursor *in, unsigned bits, uint32_t *number)
             return !in->bad;
     }
     return false;
+}
+
+/* A number that begins in the `bits` lowest bits (RFC 7541 section 5.1). */
+static inline bool read_number(struct cursor *in, unsigned bits, uint32_t *number)
+{
+    uint32_t full = (1U << bits) - 1;
+
+    *number = cursor_u8(in) & full;
+    return *number < full ? !in->bad : read_more(in, number);
 }
 
 /*

@@ -10,7 +10,8 @@ enum {
     END_OF_STRING = 256,
     SHORTEST = 5,
     LONGEST = 30,
-    MOST_PADDING = 7,      /* bits behind the last word, RFC 7541 section 5.2 */
+    MOST_PADDING = 8,      /* bits behind the last word: RFC 7541 section 5.2 has 7, but there are
+                            * clients that fill a whole byte, and nginx takes it */
     LOOK = 12,             /* bits of a look-up */
     WINDOW_BITS = 64,
     LOOKS = 4,             /* look-ups in a window, of which at least 57 bits are the string's */
