@@ -159,6 +159,7 @@ enum tls_result {
 };
 
 struct tls_fault {
+    bool ours;                         /* what we show is no good, whatever the other side does */
     enum log_level level;
     int error;                         /* errno, or 0 */
     char text[320];

@@ -164,6 +164,7 @@ static bool use_pair(struct connection *c, const struct tls_peer *p, struct tls_
 {
     struct tls_error e;
 
+    f->ours = true;
     return !p->certificate.len ||
            tls_use_pair(c, p->certificate, p->key, p->passwords, p->password_count, p->cache, &e) ||
            fail(f, 0, "%s", e.text);
@@ -174,6 +175,7 @@ bool tls_connect(struct connection *c, const struct tls_peer *p, const struct ad
 {
     struct tls *t = calloc(1, sizeof *t);
 
+    f->ours = false;
     if (!t)
         return fail(f, 0, "memory is short");
     t->connection = c;
@@ -205,6 +207,7 @@ bool tls_peer_check(struct connection *c, const struct tls_peer *p, struct tls_f
 {
     SSL *ssl = tls_of(c)->ssl;
 
+    f->ours = false;
     if (!p->verify)
         return true;
     long result = SSL_get_verify_result(ssl);

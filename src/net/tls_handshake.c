@@ -227,6 +227,7 @@ void tls_step_failed(struct tls *t, struct tls_fault *f, int code)
     char text[256];
 
     t->broken = true;
+    f->ours = false;
     f->error = t->error;
     f->level = LOG_LEVEL_INFO;
     if (t->error) {

@@ -321,8 +321,20 @@ static const struct directive rows[] = {
     { 0 },
 };
 
+/* What was made for the block around is not for this one. */
+static bool finish(struct setting *s, void *conf)
+{
+    struct ssl_peer_conf *c = conf;
+
+    (void)s;
+    c->context = NULL;
+    c->cache = NULL;
+    return true;
+}
+
 struct module http_proxy_ssl_module = {
     .name = "ngx_http_proxy_ssl_module",
     .directives = rows,
+    .finish = finish,
     .conf_size = sizeof(struct ssl_peer_conf),
 };
