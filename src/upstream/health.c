@@ -1,7 +1,7 @@
 /*
- * health: see health.h.  Each worker looks every second whether the one that is on duty still lives; who is
- * on duty asks each server when its time has come.  When that is lies in the zone, so that a new one goes on
- * where the old one was.
+ * health: see health.h.  Each worker looks every second whether the one that is on duty still
+ * lives; who is on duty asks each server when its time has come.  When that is lies in the zone, so
+ * that a new one goes on where the old one was.
  */
 #include "upstream/health.h"
 
@@ -38,6 +38,15 @@ static struct list running = { &running, &running };
 
 /* ---- results ---- */
 
+void health_set_bars(struct upstream_peer_state *state)
+{
+    state->bars &= ~(unsigned)(PEER_UNHEALTHY | PEER_UNCHECKED);
+    if (state->failing)
+        state->bars |= PEER_UNHEALTHY;
+    if (state->unchecked)
+        state->bars |= PEER_UNCHECKED;
+}
+
 bool health_count(const struct health_check *c, struct upstream_peer_state *state, bool good)
 {
     struct peer_health *h = &state->health[c->number];
@@ -52,8 +61,7 @@ bool health_count(const struct health_check *c, struct upstream_peer_state *stat
         state->failing |= bit;
         state->unchecked &= ~bit;
     }
-    state->bars &= ~(unsigned)(PEER_UNHEALTHY | PEER_UNCHECKED);
-    state->bars |= (state->failing ? PEER_UNHEALTHY : 0u) | (state->unchecked ? PEER_UNCHECKED : 0u);
+    health_set_bars(state);
     if ((bars & PEER_UNHEALTHY) && !(state->bars & PEER_UNHEALTHY)) {
         state->slow_since = clock_ms();
         state->fails = 0;
@@ -66,11 +74,12 @@ static void tell_change(const struct probe *p, bool good, const char *why, int e
     const struct health_check *c = p->check;
 
     if (good)
-        log_note(LOG_LEVEL_NOTICE, 0, "peer is healthy: health check \"%.*s\" of peer %.*s in upstream "
-                 "\"%.*s\"", STR_ARG(c->name), STR_ARG(p->peer->name), STR_ARG(c->group->name));
+        log_note(LOG_LEVEL_NOTICE, 0, "peer is healthy: health check \"%.*s\" of peer %.*s in "
+                 "upstream \"%.*s\"", STR_ARG(c->name), STR_ARG(p->peer->name),
+                 STR_ARG(c->group->name));
     else
-        log_note(LOG_LEVEL_WARN, error, "peer is unhealthy while %s: health check \"%.*s\" of peer %.*s in "
-                 "upstream \"%.*s\"", why, STR_ARG(c->name), STR_ARG(p->peer->name),
+        log_note(LOG_LEVEL_WARN, error, "peer is unhealthy while %s: health check \"%.*s\" of "
+                 "peer %.*s in upstream \"%.*s\"", why, STR_ARG(c->name), STR_ARG(p->peer->name),
                  STR_ARG(c->group->name));
 }
 
@@ -143,7 +152,9 @@ static bool send_request(struct probe *p)
 
     while (p->unsent.len) {
         struct iovec iov = { (void *)(uintptr_t)p->unsent.data, p->unsent.len };
-        ssize_t n = c->watch.ready & READY_WRITE ? c->transport->sendv(c, &iov, 1, false) : IO_AGAIN;
+        if (!(c->watch.ready & READY_WRITE))
+            return false;
+        ssize_t n = c->transport->sendv(c, &iov, 1, false);
         if (n == IO_AGAIN)
             return false;
         if (n < 0) {
@@ -247,7 +258,8 @@ static void build(struct probe *p)
     p->unsent = out_str_of(&o);
 }
 
-/* A connection of our own making that fails for want of something of ours says nothing of the server. */
+/* A connection of our own making that fails for want of something of ours says nothing of the
+ * server. */
 static bool is_our_fault(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
@@ -272,7 +284,8 @@ static void open_link(struct probe *p)
         end_bad(p, p->doing, errno);
         return;
     }
-    log_note(LOG_LEVEL_ALERT, errno, "health check of peer %.*s in upstream \"%.*s\" could not be made",
+    log_note(LOG_LEVEL_ALERT, errno,
+             "health check of peer %.*s in upstream \"%.*s\" could not be made",
              STR_ARG(p->peer->name), STR_ARG(c->group->name));
     probe_free(p);
 }
@@ -359,7 +372,8 @@ static uint64_t wait_of(const struct health_check *c, struct upstream_peer_state
     return 0;
 }
 
-/* One by one: the list may be another after a probe that ended at once.  Gives the ms until the next. */
+/* One by one: the list may be another after a probe that ended at once.  Gives the ms until the
+ * next. */
 static uint64_t ask_list(struct health_check *c, struct upstream_peers *peers)
 {
     uint64_t soonest = LOOK_MS;
@@ -461,11 +475,12 @@ bool health_add(struct setting *s, struct health_check *c)
     struct upstream *u = c->group;
 
     if (!u->is_block || !has_zone(s, u))
-        return setting_error_hint(s, 0, STR("write a line such as \"zone name 64k;\" in its block upstream"),
-                                  "health check in upstream \"%.*s\" must have a zone", STR_ARG(u->name));
+        return setting_error_hint(s, 0, STR("its block upstream wants a line \"zone name 64k;\""),
+                                  "health check in upstream \"%.*s\" must have a zone",
+                                  STR_ARG(u->name));
     if (u->checks == HEALTH_CHECKS_MAX)
-        return setting_error(s, 0, "upstream \"%.*s\" has %d health checks already", STR_ARG(u->name),
-                             HEALTH_CHECKS_MAX);
+        return setting_error(s, 0, "upstream \"%.*s\" has %d health checks already",
+                             STR_ARG(u->name), HEALTH_CHECKS_MAX);
     c->number = u->checks++;
     u->mandatory |= (unsigned)c->mandatory << c->number;
     u->persistent |= (unsigned)c->persistent << c->number;

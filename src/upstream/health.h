@@ -1,7 +1,7 @@
 /*
- * health: active checks: every so often the servers of a group are asked whether they are well, by one
- * worker for all of them; the answers are in the group's zone.  What is asked, and which answers are good,
- * is behind struct health_kind: nothing here knows http.
+ * health: active checks: every so often the servers of a group are asked whether they are well, by
+ * one worker for all of them; the answers are in the group's zone.  What is asked, and which
+ * answers are good, is behind struct health_kind: nothing here knows http.
  */
 #ifndef UPSTREAM_HEALTH_H
 #define UPSTREAM_HEALTH_H
@@ -18,7 +18,8 @@ enum health_verdict {
     HEALTH_BAD,
 };
 
-/* Of an answer: why it is bad; and whether the connection may serve the next probe, nothing being left. */
+/* Of an answer: why it is bad; and whether the connection may serve the next probe, nothing
+ * being left. */
 struct health_note {
     const char *why;
     bool reusable;
@@ -40,7 +41,7 @@ struct health_check {
     const void *conf;                  /* the kind's own */
     struct upstream *group;
     uint64_t interval, jitter;         /* ms */
-    uint64_t keepalive_time;           /* ms that a connection may serve; 0: each probe has its own */
+    uint64_t keepalive_time;           /* ms that a connection serves; 0: a single probe */
     uint64_t connect_timeout, send_timeout, read_timeout;      /* ms */
     unsigned fails, passes;
     unsigned port;                     /* 0: that of the server */
@@ -58,17 +59,22 @@ struct health_check {
 enum { HEALTH_ANSWER_MAX = 320 * 1024 };       /* bytes of an answer that are looked at */
 
 /*
- * Has the group's servers checked from the time on when the generation is used in a worker.  The check lives
- * as long as the generation.  false after setting_error(): the group has no zone, or too many checks.
+ * Has the group's servers checked from the time on when the generation is used in a worker.  The
+ * check lives as long as the generation.  false after setting_error(): the group has no zone, or
+ * too many checks.
  */
 bool health_add(struct setting *s, struct health_check *c);
-/* For an engine's finish(): where a generation comes into use, the checks of those before end, whether or not
- * it has any itself. */
+/* For an engine's finish(): where a generation comes into use, the checks of those before end,
+ * whether or not it has any itself. */
 void health_begin(struct generation *g);
+
+/* PEER_UNHEALTHY and PEER_UNCHECKED as the state's `failing` and `unchecked` say. */
+void health_set_bars(struct upstream_peer_state *state);
 
 /* ---- for health.c and tests ---- */
 
-/* With the lock held: what a probe of check `c` found.  true: the peer's health has changed by it. */
+/* With the lock held: what a probe of check `c` found.  true: the peer's health has changed by
+ * it. */
 bool health_count(const struct health_check *c, struct upstream_peer_state *state, bool good);
 
 #endif

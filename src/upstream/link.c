@@ -152,6 +152,7 @@ enum tls_result link_secure(struct link *l, struct tls_fault *f)
         if (connect_failed(l, f) || !tls_connect(c, l->tls, &l->address, f))
             return TLS_FAILED;
         l->handshaking = true;
+        f->ours = false;
     }
     enum tls_result result = tls_handshake(c, f);
     if (result != TLS_DONE)

@@ -1,6 +1,6 @@
 /*
- * shared_peers: see shared_peers.h.  A record lives as long as some process has a share in it; what a dead
- * process has left there is given back by the one that takes its place.
+ * shared_peers: see shared_peers.h.  A record lives as long as some process has a share in it; what
+ * a dead process has left there is given back by the one that takes its place.
  */
 #include "upstream/shared_peers.h"
 
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "config/types.h"
 #include "config/zone_words.h"
+#include "upstream/health.h"
 #include "upstream/peers.h"
 
 struct record {
@@ -93,7 +94,8 @@ static struct record *find(const struct board *b, struct str key)
     return NULL;
 }
 
-static struct record *add(struct zone *z, struct board *b, const struct upstream_peer *p, struct str key)
+static struct record *add(struct zone *z, struct board *b, const struct upstream_peer *p,
+                          struct str key)
 {
     struct record *r = zone_alloc(z, sizeof *r + key.len);
 
@@ -106,8 +108,8 @@ static struct record *add(struct zone *z, struct board *b, const struct upstream
     return r;
 }
 
-/* Which of the group's health checks must be passed first, for a peer that is new, or for all where the
- * configuration is.  What checks found that are none any more is forgotten. */
+/* Which of the group's health checks must be passed first, for a peer that is new, or for all
+ * where the configuration is.  What checks found that are none any more is forgotten. */
 static void prepare_checks(struct upstream_peer_state *state, const struct upstream *u, bool known)
 {
     unsigned number = u->shared->generation->number, all = (1u << u->checks) - 1;
@@ -119,12 +121,11 @@ static void prepare_checks(struct upstream_peer_state *state, const struct upstr
     else if (state->generation != number)
         state->unchecked |= u->mandatory & ~(u->persistent & ~state->failing);
     state->generation = number;
-    state->bars &= ~(unsigned)(PEER_UNHEALTHY | PEER_UNCHECKED);
-    state->bars |= (state->failing ? PEER_UNHEALTHY : 0u) | (state->unchecked ? PEER_UNCHECKED : 0u);
+    health_set_bars(state);
 }
 
-/* What the configuration says now counts where it says something else than before; otherwise what a person
- * or a health check has said since. */
+/* What the configuration says now counts where it says something else than before; otherwise
+ * what a person or a health check has said since. */
 static void adapt(struct upstream_peer_state *state, const struct upstream_peer *p)
 {
     struct upstream_peer_state fresh;
@@ -164,7 +165,8 @@ static void drop_share(struct zone *z, struct peer_share **link)
 
 /* ---- a peer and its record ---- */
 
-static bool join(struct zone *z, struct peer_seat *seat, const struct upstream_peer *p, struct str key)
+static bool join(struct zone *z, struct peer_seat *seat, const struct upstream_peer *p,
+                 struct str key)
 {
     struct board *b = zone_root(z);
     struct record *r = find(b, key);
@@ -178,7 +180,9 @@ static bool join(struct zone *z, struct peer_seat *seat, const struct upstream_p
             zone_free(z, share);
         return false;
     }
-    *share = (struct peer_share){ .next = r->shares, .record = r, .pid = getpid(), .conns = seat->conns };
+    *share = (struct peer_share){
+        .next = r->shares, .record = r, .pid = getpid(), .conns = seat->conns,
+    };
     r->shares = share;
     if (known)
         adapt(&r->state, p);
@@ -201,15 +205,16 @@ static void join_or_stay_alone(struct peer_seat *seat, const struct upstream *u,
     if (!join(shared->spec->zone, seat, p, out_str_of(&key))) {
         seat->state = &seat->own;
         upstream_init_state(p, seat->state);
-        log_note(LOG_LEVEL_ERROR, 0, "zone \"%.*s\" is full: server %.*s of upstream \"%.*s\" is known to "
-                 "each worker for itself alone", STR_ARG(shared->spec->name), STR_ARG(p->name),
-                 STR_ARG(u->name));
+        log_note(LOG_LEVEL_ERROR, 0, "zone \"%.*s\" is full: server %.*s of upstream \"%.*s\" is "
+                 "known to each worker for itself alone", STR_ARG(shared->spec->name),
+                 STR_ARG(p->name), STR_ARG(u->name));
     }
-    seat->state->conns += seat->conns;         /* those that were under way when a zone was emptied */
+    seat->state->conns += seat->conns;         /* under way when a zone was emptied */
     seat->state->starts += seat->conns * clock_ms();
 }
 
-static void attach_to(struct upstream *u, const struct upstream_peers *peers, struct upstream_peer *p)
+static void attach_to(struct upstream *u, const struct upstream_peers *peers,
+                      struct upstream_peer *p)
 {
     struct peer_seat *seat = p->seat;
 
@@ -224,7 +229,8 @@ static void attach_to(struct upstream *u, const struct upstream_peers *peers, st
     p->state = seat->state;
 }
 
-void shared_peers_attach(struct upstream *u, const struct upstream_peers *peers, struct upstream_peer *p)
+void shared_peers_attach(struct upstream *u, const struct upstream_peers *peers,
+                         struct upstream_peer *p)
 {
     if (u->shared && u->shared->in_use)
         attach_to(u, peers, p);
@@ -301,7 +307,7 @@ void shared_peers_lock(struct shared_peers *shared)
     zone_lock(z);
     if (shared->epoch == zone_epoch(z))
         return;
-    shared->epoch = zone_epoch(z);             /* it was emptied: all is looked up, and made, anew */
+    shared->epoch = zone_epoch(z);             /* it was emptied: all is looked up anew */
     attach_all(shared->group);
 }
 
@@ -311,8 +317,9 @@ void shared_peers_unlock(struct shared_peers *shared)
         zone_unlock(shared->spec->zone);
 }
 
-/* Where a worker begins to use the generation: first the dead are buried, after that its peers are those in
- * the zone.  The others do not begin before the zone has peers again, so all of them find the same. */
+/* Where a worker begins to use the generation: first the dead are buried, after that its peers
+ * are those in the zone.  The others do not begin before the zone has peers again, so all of
+ * them find the same. */
 static void begin(void *data)
 {
     struct shared_peers *shared = data;
@@ -357,7 +364,8 @@ struct demand {
 
 enum { SHARES_COUNTED = 8, PAGE = 4096, PARTIAL_PAGES = 4 };
 
-static void add_demand(struct demand *d, const struct upstream *u, const struct upstream_peers *peers)
+static void add_demand(struct demand *d, const struct upstream *u,
+                       const struct upstream_peers *peers)
 {
     char space[KEY_MAX];
 
@@ -447,7 +455,9 @@ static bool define(struct setting *s, const void *tag)
     if (!spec->data)
         spec->data = ARENA_NEW(&g->arena, struct demand);
     u->shared = ARENA_NEW(&g->arena, struct shared_peers);
-    *u->shared = (struct shared_peers){ .spec = spec, .group = u, .generation = g, .node = s->node };
+    *u->shared = (struct shared_peers){
+        .spec = spec, .group = u, .generation = g, .node = s->node,
+    };
     generation_on_use(g, begin, u->shared);
     generation_cleanup(g, end, u->shared);
     return true;
@@ -467,8 +477,9 @@ static const struct type type_http = {
 
 static const struct directive http_rows[] = {
     { "zone", IN_UPSTREAM, ARGS_RANGE(1, 2), &type_http,
-      .help = "The shared memory in which all workers keep what they know of the group's servers; it stays "
-              "over a reload. Several groups may share one, whose size one of them gives." },
+      .help = "The shared memory in which all workers keep what they know of the group's servers. "
+              "It stays over a reload. Several groups may share one, whose size one of them "
+              "gives." },
     { 0 },
 };
 

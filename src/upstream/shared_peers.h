@@ -1,7 +1,7 @@
 /*
- * shared_peers: the directive `zone`: states of peers in memory that all workers share, so that each sees
- * what happened to the others.  A peer is known there by its group, its server and its address, and is
- * found again after a reload.
+ * shared_peers: the directive `zone`: states of peers in memory that all workers share, so that
+ * each sees what happened to the others.  A peer is known there by its group, its server and its
+ * address, and is found again after a reload.
  */
 #ifndef UPSTREAM_SHARED_PEERS_H
 #define UPSTREAM_SHARED_PEERS_H
@@ -32,12 +32,14 @@ struct shared_peers {
 
 extern struct module http_upstream_zone_module;
 
-/* After the lines of the group's block: whether the zone is large enough for it and those before. */
+/* After the lines of the group's block: whether the zone is large enough for it and those
+ * before. */
 bool shared_peers_check(struct setting *s, const struct upstream *u);
 
 /* The rest with the group's lock held. */
 
-/* The state of a peer of that list is the one in the zone from now on; nothing where there is no zone. */
+/* The state of a peer of that list is the one in the zone from now on; nothing where there is no
+ * zone. */
 void shared_peers_attach(struct upstream *u, const struct upstream_peers *peers,
                          struct upstream_peer *peer);
 /* The place in the zone is given up, and the seat freed; it may be NULL. */

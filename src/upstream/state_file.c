@@ -49,7 +49,8 @@ static bool parse(struct setting *s, void *field)
         return setting_error(s, 0, "\"state\" may not stand beside \"server\"");
     u->state_path = path;
     if (!kept_files_read(s, path, &text))
-        return errno == ENOENT || setting_errno(s, 1, errno, "open() \"%.*s\" failed", STR_ARG(path));
+        return errno == ENOENT ||
+               setting_errno(s, 1, errno, "open() \"%.*s\" failed", STR_ARG(path));
     struct tree *t = tree_parse(path, text, s->config->diag);
     bool good = apply_lines(s, t);
     tree_free(t);
@@ -62,7 +63,10 @@ const struct type type_state_file = { "file", "a file's name", parse, upstream_p
 
 static void put_parameters(struct out *o, const struct upstream_peer *p, bool backup)
 {
-    unsigned bars = p->state ? p->state->bars : (p->down ? PEER_DOWN : 0u) | (p->drain ? PEER_DRAINING : 0u);
+    struct upstream_peer_state fresh;
+
+    upstream_init_state(p, &fresh);
+    unsigned bars = p->state ? p->state->bars : fresh.bars;
 
     if (p->weight != 1)
         out_printf(o, " weight=%u", p->weight);

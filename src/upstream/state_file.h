@@ -1,6 +1,7 @@
 /*
- * state_file: the directive `state`: a file of lines `server`, in the place of those of the group's block.
- * It is read when a configuration is; who changes a group's servers while the daemon runs writes it.
+ * state_file: the directive `state`: a file of lines `server`, in the place of those of the group's
+ * block. It is read when a configuration is; who changes a group's servers while the daemon runs
+ * writes it.
  */
 #ifndef UPSTREAM_STATE_FILE_H
 #define UPSTREAM_STATE_FILE_H
