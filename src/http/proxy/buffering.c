@@ -296,17 +296,23 @@ static void close_source(struct source *s)
 
 static const struct source_ops ops = { .name = "upstream", .pull = pull, .close = close_source };
 
-void buffering_begin(struct exchange *x)
+static void begin_rate(struct exchange *x)
 {
+    struct str text = template_value(&x->conf->limit_rate, request_script(x->request));
     size_t rate;
 
+    if (parse_size(text, &rate))
+        x->rate = (struct exchange_rate){ .bytes = rate, .start_ms = clock_ms(),
+                                          .taken = (uint64_t)(x->in.end - x->in.at) };
+}
+
+void buffering_begin(struct exchange *x)
+{
     x->source = (struct source){ &ops, x->request };
     x->state = EXCHANGE_BODY;
     x->wanted = true;
-    if (!template_is_empty(&x->conf->limit_rate) &&
-        parse_size(template_value(&x->conf->limit_rate, request_script(x->request)), &rate))
-        x->rate = (struct exchange_rate){ .bytes = rate, .start_ms = clock_ms(),
-                                          .taken = (uint64_t)(x->in.end - x->in.at) };
+    if (x->conf->rate_limited)
+        begin_rate(x);
     if (x->complete)
         completed(x);
 }

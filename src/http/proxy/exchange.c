@@ -443,7 +443,10 @@ static int exchange_secure(struct exchange *x)
         break;
     }
     exchange_log(x, LOG_LEVEL_ERROR, f.error, "%s while SSL handshaking to upstream", f.text);
-    return exchange_next(x, NEXT_ERROR);
+    if (!f.ours)
+        return exchange_next(x, NEXT_ERROR);
+    exchange_release(x, false);
+    return STATUS_INTERNAL_SERVER_ERROR;
 }
 
 static int exchange_send(struct exchange *x)
@@ -587,8 +590,8 @@ static int read_body(struct exchange *x)
     int result = STEP_NEXT;
 
     if (upload_streams(x)) {
-        x->streaming = true;
         result = body_begin(x->request);
+        x->streaming = result == STEP_NEXT;
     } else if (x->conf->pass_request_body)
         result = body_read(x->request, false);
     if (result == STEP_NEXT)

@@ -89,8 +89,11 @@ bool exchange_bind_address(struct exchange *x, struct address *local)
 
 bool exchange_conf_finish(struct setting *s, struct exchange_conf *conf)
 {
+    size_t rate;
     size_t larger = conf->buffer_size > conf->buffers.size ? conf->buffer_size : conf->buffers.size;
 
+    conf->rate_limited = !template_is_text(&conf->limit_rate) ||
+                         !(parse_size(conf->limit_rate.text, &rate) && rate == 0);
     if (conf->buffers.count < 2)
         return setting_error(s, 0, "there must be at least 2 \"proxy_buffers\"");
     conf->busy = conf->busy_size ? conf->busy_size : 2 * larger;

@@ -69,6 +69,7 @@ struct exchange_conf {
     size_t busy, temp_write;           /* what counts of these two */
     struct temp_path temp_path;
     struct template limit_rate;
+    bool rate_limited;                 /* it can be more than 0 */
 
     bool ignore_client_abort, intercept_errors, force_ranges, pass_trailers;
     bool pass_request_headers, pass_request_body, request_buffering;

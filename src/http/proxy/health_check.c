@@ -132,8 +132,8 @@ static enum health_verdict read_final_head(struct str in, struct answer *a)
     return v == HEALTH_MORE && in.len > HEAD_MAX ? HEALTH_BAD : v;
 }
 
-/* A chunked body, its framing taken off, to `o` (which drops what is too much): how much of `in` it took in
- * *used.  GOOD: its end is there. */
+/* A chunked body, its framing taken off, to `o` (which drops what is too much): how much of `in`
+ * it took in *used.  GOOD: its end is there. */
 static enum health_verdict read_chunks(struct str in, struct out *o, size_t *used)
 {
     struct v1_chunks chunks = { 0 };
@@ -159,7 +159,7 @@ static bool is_bodiless(const struct answer *a)
 static enum health_verdict read_body(const struct answer *a, bool end, struct out *o, bool *extra)
 {
     size_t used = a->body.len, left = out_room(o);
-    enum health_verdict v = end ? HEALTH_GOOD : HEALTH_MORE;       /* the end of the connection is its end */
+    enum health_verdict v = end ? HEALTH_GOOD : HEALTH_MORE;       /* the connection ends it */
 
     if (is_bodiless(a)) {
         used = 0;
@@ -185,8 +185,8 @@ static bool may_serve_again(const struct answer *a)
            a->status.status != STATUS_SWITCHING_PROTOCOLS;
 }
 
-static enum health_verdict judge_body(const struct health_check *c, const struct answer *a, bool end,
-                                      struct health_note *note)
+static enum health_verdict judge_body(const struct health_check *c, const struct answer *a,
+                                      bool end, struct health_note *note)
 {
     static char space[BODY_MAX];       /* of one probe at a time */
     const struct http_probe *probe = c->conf;
@@ -347,7 +347,8 @@ static void take_over(struct health_check *c, const struct exchange_conf *conf)
     c->connect_timeout = conf->connect_timeout;
     c->send_timeout = conf->send_timeout;
     c->read_timeout = conf->read_timeout;
-    c->bound = template_is_text(bind) && bind->text.len && address_parse_ip(bind->text, 0, &c->local);
+    c->bound = template_is_text(bind) && bind->text.len &&
+               address_parse_ip(bind->text, 0, &c->local);
 }
 
 static bool add_check(struct setting *s, const struct check_line *line)
@@ -357,7 +358,7 @@ static bool add_check(struct setting *s, const struct check_line *line)
 
     place.node = line->node;
     if (!proxy->pass || !template_is_text(&proxy->pass->url) || !proxy->pass->target.upstream)
-        return setting_error_hint(&place, 0, STR("the location wants a proxy_pass to an upstream by its name"),
+        return setting_error_hint(&place, 0, STR("the location wants a proxy_pass to an upstream"),
                                   "no upstream is here for \"health_check\"");
     if (proxy->http_version == VERSION_20 && line->check->kind == &health_http)
         return setting_error(&place, 0, "\"health_check\" does not speak HTTP/2: leave out "
@@ -398,16 +399,19 @@ static const struct type type_check = {
 static const struct directive rows[] = {
     { "health_check", IN_LOCATION, ARGS_RANGE(0, ARGS_ANY), &type_check,
       FIELD(struct health_conf, lines), .flags = REPEATS | NOT_INHERITED,
-      .syntax = "[interval=time] [jitter=time] [fails=number] [passes=number] [uri=uri] [port=number] "
-                "[match=name] [mandatory [persistent]] [keepalive_time=time] [type=http|tcp]",
-      .help = "Ask the servers behind proxy_pass every 5 seconds whether they are well; requests go to "
-              "those that are. Their group must have a zone." },
-    { "match", IN_HTTP, ARGS(1), NULL, .open = open_match, .flags = REPEATS, .syntax = "name { ... }",
+      .syntax = "[interval=time] [jitter=time] [fails=number] [passes=number] [uri=uri] "
+                "[port=number] [match=name] [mandatory [persistent]] [keepalive_time=time] "
+                "[type=http|tcp]",
+      .help = "Ask the servers behind proxy_pass every 5 seconds whether they are well; requests "
+              "go to those that are. Their group must have a zone." },
+    { "match", IN_HTTP, ARGS(1), NULL, .open = open_match, .flags = REPEATS,
+      .syntax = "name { ... }",
       .help = "Which responses to health_check are good: those of which every line is true." },
     { "status", IN_OTHER, ARGS_RANGE(1, ARGS_ANY), &type_match_status, .flags = REPEATS,
       .help = "The status is one of these, or behind ! none of them." },
     { "header", IN_OTHER, ARGS_RANGE(1, 3), &type_match_header, .flags = REPEATS,
-      .help = "The field is there, or behind ! it is not; or its value is, or matches, what is given." },
+      .help = "The field is there, or behind ! it is not; or its value is, or matches, what is "
+              "given." },
     { "body", IN_OTHER, ARGS(2), &type_match_body, .flags = REPEATS,
       .help = "The first 256k of the body match the regular expression, or with !~ do not." },
     { 0 },

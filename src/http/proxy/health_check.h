@@ -1,6 +1,7 @@
 /*
- * health_check: the directives `health_check` and `match`: what the servers behind a location's proxy_pass
- * are asked over HTTP/1 to find out whether they are well.  When and by whom is upstream/health.c's affair.
+ * health_check: the directives `health_check` and `match`: what the servers behind a location's
+ * proxy_pass are asked over HTTP/1 to find out whether they are well.  When and by whom is
+ * upstream/health.c's affair.
  */
 #ifndef HTTP_PROXY_HEALTH_CHECK_H
 #define HTTP_PROXY_HEALTH_CHECK_H

@@ -17,7 +17,7 @@ struct condition {
     bool is_not;                       /* what is said must not be so */
     struct status_range *ranges;       /* of status */
     unsigned count;
-    struct str field, value;           /* of header; value.data NULL: that the field is there counts */
+    struct str field, value;           /* of header; value.data NULL: that it is there counts */
     struct pattern *pattern;           /* of header and body; NULL: none */
 };
 
@@ -56,7 +56,8 @@ const struct health_match *health_match_use(struct setting *s, unsigned word, st
     while (b && b->context != IN_HTTP)
         b = b->parent;
     for (const struct node *n = b && b->node ? b->node->children : NULL; n; n = n->next) {
-        if (n->count == 2 && str_eq(n->words[0].text, STR("match")) && str_eq(n->words[1].text, name))
+        if (n->count == 2 && str_eq(n->words[0].text, STR("match")) &&
+            str_eq(n->words[1].text, name))
             return find(s, all, name);
     }
     setting_error(s, word, "match \"%.*s\" is not defined", STR_ARG(name));
@@ -155,8 +156,8 @@ const struct type type_match_status = {
     upstream_print_nothing,
 };
 const struct type type_match_header = {
-    "[!] name | name = | != | ~ | !~ value", "a field, and perhaps what its value must be", parse_header,
-    upstream_print_nothing,
+    "[!] name | name = | != | ~ | !~ value", "a field, and perhaps what its value must be",
+    parse_header, upstream_print_nothing,
 };
 const struct type type_match_body = {
     "~ | !~ pattern", "~ or !~, and a regular expression", parse_body, upstream_print_nothing,
@@ -183,7 +184,8 @@ static bool has_field(const struct condition *c, struct str fields)
 {
     struct str line, name, value;
 
-    while (http1_next_line(&fields, &line) && http1_parse_field(line, &name, &value) == HTTP1_FIELD) {
+    while (http1_next_line(&fields, &line) &&
+           http1_parse_field(line, &name, &value) == HTTP1_FIELD) {
         if (!str_eq_nocase(name, c->field))
             continue;
         if (c->pattern ? matches(c, value) : !c->value.data || str_eq(value, c->value))

@@ -26,8 +26,8 @@ extern const struct type type_match_status, type_match_header, type_match_body; 
 
 /* Whether a response's body matters. */
 bool health_match_wants_body(const struct health_match *m);
-/* NULL: it is good; otherwise what was looked at when it proved bad.  `fields`: the lines behind the status
- * line. */
+/* NULL: it is good; otherwise what was looked at when it proved bad.  `fields`: the lines behind
+ * the status line. */
 const char *health_match_head(const struct health_match *m, unsigned status, struct str fields);
 const char *health_match_body(const struct health_match *m, struct str body);
 
