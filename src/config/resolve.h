@@ -32,6 +32,8 @@ struct config {
     ARRAY(struct applied) applied;     /* in the blocks whose own lines are being applied */
     void **initial;                    /* by module: initial values, where some are NOT_INHERITED */
     struct block *last;                /* of the list of blocks */
+    /* For kept_files.c alone: places of files + 1, by the hash of the path, and how many of them. */
+    unsigned *file_slots, file_slot_count, files_slotted;
 };
 
 struct block {
