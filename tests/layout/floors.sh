@@ -1,6 +1,7 @@
 #!/bin/sh
 #
-# floors: an include points down or sideways, never up; http, stream and mail never meet.
+# floors: an include points down or sideways, never up; http, stream and mail never meet.  OpenSSL is
+# known to src/net/tls*.c alone.
 
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -43,3 +44,12 @@ find src -name '*.[ch]' -exec grep -n '^[[:space:]]*#[[:space:]]*include[[:space
         if (!bad) print "ok - " count + 0 " includes point down or sideways"
         exit bad > 0
     }'
+status=$?
+
+outside=$(find src -name '*.[ch]' ! -path 'src/net/tls*' -exec grep -l 'include <openssl/' '{}' +)
+for file in $outside; do
+    echo "not ok - $file includes a header of OpenSSL"
+    status=1
+done
+[ -n "$outside" ] || echo 'ok - OpenSSL is known to src/net/tls*.c alone'
+exit $status

@@ -54,7 +54,7 @@ def test_long_integers(c, block):
     assert connection_error(c, COMPRESSION_ERROR, FRAME_SIZE_ERROR)    # the latter: it is cut off
 
 
-@pytest.mark.parametrize("coded", [b"\x81\xff", b"\x82\x1f\xff", b"\x81\x18", b"\x84\xff\xff\xff\xff",
+@pytest.mark.parametrize("coded", [b"\x82\xff\xff", b"\x82\x1f\xff", b"\x81\x18", b"\x84\xff\xff\xff\xff",
                                    b"\x85\xff\xff\xff\xff\xff", b"\x83\x1f\xff\xff"])
 def test_bad_huffman(c, coded):
     c.send(HEADERS, END_STREAM | END_HEADERS, 1, b"\x82\x86\x84\x00\x01x" + coded)
