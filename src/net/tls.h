@@ -177,6 +177,9 @@ static inline bool tls_is(const struct transport *t)
     return t == &transport_tls || t == &transport_tls_kernel;
 }
 
+/* In choose(): these protocols are offered, not the acceptor's. */
+void tls_offer(struct connection *c, struct str alpn);
+
 /*
  * A certificate for the handshake under way, for certify(): names of files, or texts behind "data:".
  * `cache` keeps what was read (NULL: nothing is kept).  Blocks while it reads.

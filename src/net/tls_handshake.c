@@ -330,6 +330,11 @@ enum tls_result tls_handshake(struct connection *c, struct tls_fault *f)
     return TLS_AGAIN;
 }
 
+void tls_offer(struct connection *c, struct str alpn)
+{
+    tls_of(c)->alpn = alpn;
+}
+
 struct str tls_alpn(const struct connection *c)
 {
     const unsigned char *name;

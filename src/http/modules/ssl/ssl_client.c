@@ -27,6 +27,18 @@ static struct client *client_of_connection(struct connection *c)
 
 /* ---- which server ---- */
 
+/* What ALPN offers: HTTP/2 where the server has it. */
+static struct str protocols(const struct http_listen *l, const struct http_server *server)
+{
+    const struct str all = STR("\x02h2\x08http/1.1\x08http/1.0\x08http/0.9");
+
+    IF_MODULE_v2(if (v2_enabled(server->root.conf, l))
+        return all;)
+    (void)l;
+    (void)server;
+    return str_from(all, 3);
+}
+
 static enum tls_choice choose(const struct tls_acceptor *a, struct connection *c, struct str name,
                               const struct tls_context **context)
 {
@@ -34,10 +46,10 @@ static enum tls_choice choose(const struct tls_acceptor *a, struct connection *c
     const struct http_server *server = l->default_server;
     struct arena scratch;
 
-    (void)c;
     arena_init(&scratch);
     if (name.len)
         server = host_find_named(l, name, &scratch);
+    tls_offer(c, protocols(l, server));
     const struct ssl_conf *conf = ssl_conf(server->root.conf);
     arena_fini(&scratch);
     if (conf->reject_handshake)
@@ -106,17 +118,6 @@ static struct thread_pool *threads(const struct tls_acceptor *a)
     return threads_pool(p->name, p->threads, p->max_queue);
 }
 
-/* What ALPN offers: HTTP/2 where the default server has it. */
-static struct str protocols(const struct http_listen *l)
-{
-    const struct str all = STR("\x02h2\x08http/1.1\x08http/1.0\x08http/0.9");
-
-    IF_MODULE_v2(if (v2_enabled(l->default_server->root.conf, l))
-        return all;)
-    (void)l;
-    return str_from(all, 3);
-}
-
 struct tls_acceptor *ssl_acceptor(struct arena *a, const struct http_listen *l,
                                   const struct tls_context *context)
 {
@@ -125,7 +126,7 @@ struct tls_acceptor *ssl_acceptor(struct arena *a, const struct http_listen *l,
     s->listen = l;
     s->acceptor = (struct tls_acceptor){
         .context = context, .choose = choose, .certify = certify, .threads = threads,
-        .alpn = protocols(l),
+        .alpn = protocols(l, l->default_server),
     };
     return &s->acceptor;
 }
