@@ -238,3 +238,24 @@ def test_set_body_wins(weir, peer):
     p = peer(lambda conn: conn.answer(ok(b"")))
     assert start(weir, p, location="proxy_set_body other;").get("/", method="POST", body=b"mine").status == 200
     assert p.requests[0].endswith(b"\r\n\r\nother")
+
+
+def test_half_a_body_is_never_passed_on_as_whole(weir, peer):
+    """Neither to the page of an error, nor to what that page includes."""
+    def refuses(conn):
+        until(conn, b"two")
+        conn.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        conn.more()
+    page = peer(lambda conn: conn.answer(ok(b'<!--#include virtual="/part" --> end', b"Content-Type: text/html")))
+    part = peer(lambda conn: conn.answer(ok(b"part")))
+    s = start(weir, peer(refuses), more="proxy_intercept_errors on; error_page 404 /page; ssi on; "
+              f"location = /page {{ proxy_pass http://127.0.0.1:{page.port}; proxy_method POST; }} "
+              f"location = /part {{ proxy_pass http://127.0.0.1:{part.port}; }}")
+    with s.connect() as c:
+        post(c, b"Content-Length: 9\r\nConnection: close", b"one")
+        time.sleep(0.2)
+        c.sendall(b"two")
+        r = Response(read_all(c))
+    assert (r.status, r.body) == (404, b"part end")
+    for p in page, part:
+        assert b"one" not in p.requests[0] and b"two" not in p.requests[0]

@@ -1,11 +1,11 @@
 /*
  * http2_input: see http2_input.h.
  */
-#include "http/proxy/http2_stream.h"
+#include "http/proxy/http2_input.h"
 
 #include <errno.h>
 
-#include "http/proxy/http2_input.h"
+#include "http/proxy/http2_stream.h"
 
 enum {
     BLOCK_MOST = 65536,                /* bytes of a block of fields */

@@ -26,6 +26,8 @@ void upload_start(struct exchange *x)
 {
     const struct body *b = x->conf->pass_request_body ? x->request->body : NULL;
 
+    if (b && b->passed && !x->streaming)
+        b = NULL;                              /* another peer has had it, before a redirect */
     x->body_left = 0;
     x->body_offset = 0;
     x->body_text = b && b->file < 0 ? b->memory : (struct str){ NULL, 0 };
