@@ -301,8 +301,11 @@ static void client_on_timeout(struct timer *t)
     case CLIENT_V2:
         IF_MODULE_v2(v2_timeout(c);)
         break;
-    case CLIENT_PREFACE:
     case CLIENT_HANDSHAKE:
+        client_log(c, LOG_LEVEL_INFO, ETIMEDOUT, "client timed out while SSL handshaking");
+        client_close(c);
+        break;
+    case CLIENT_PREFACE:
     case CLIENT_IDLE:
     case CLIENT_LINGER:
         client_close(c);

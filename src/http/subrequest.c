@@ -3,6 +3,7 @@
  */
 #include "http/subrequest.h"
 
+#include "http/body.h"
 #include "http/core.h"
 #include "http/http.h"
 #include "http/response.h"
@@ -31,7 +32,8 @@ static void inherit(struct request *sub, const struct request *parent)
     sub->host = parent->host;
     sub->host_port = parent->host_port;
     sub->headers = parent->headers;
-    sub->body = parent->body;
+    if (parent->body && parent->body->complete && !parent->body->passed)
+        sub->body = parent->body;
     sub->start_ms = parent->start_ms;
     sub->start_seconds = parent->start_seconds;
     sub->start_msec = parent->start_msec;
