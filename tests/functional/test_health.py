@@ -184,7 +184,7 @@ def test_nobody_listens(weir, backends):
     a, b = backends()
     s = weir(http=conf([a, b], "health_check interval=50ms uri=/health;"))
     a.stop()
-    s.wait_log("peer is unhealthy while connecting")
+    s.wait_log("peer is unhealthy while")      # connecting, or an answer is cut off
     assert who(s) == {str(b.port)}
 
 
