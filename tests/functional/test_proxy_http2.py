@@ -287,7 +287,7 @@ def test_reset_in_the_middle_is_no_whole_response(weir, peer):
         c.h2.reset_stream(s, error_code=2)
 
     s = weir(http=conf(peer(serve(handler)), location="proxy_next_upstream off;"))
-    answer = s.raw(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    answer = s.raw(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
     assert Response(answer).status in (200, 502) and not answer.endswith(b"1234567890")
 
 
@@ -318,7 +318,7 @@ def test_more_or_less_than_content_length(weir, peer):
     for size in (4, 6):
         body = frame(0, 1, 1, b"x" * size)
         s = weir(http=conf(peer(by_hand(frame(1, 4, 1, b"\x88\x5c\x01\x35"), body)), location="proxy_next_upstream off;"))
-        answer = s.raw(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        answer = s.raw(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         assert not answer.endswith(b"x" * 5)
         s.stop()
 

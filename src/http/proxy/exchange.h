@@ -44,8 +44,8 @@ struct exchange_wire {
     struct str (*rewrite)(struct exchange *x, const struct header *f);
     /* A connection to x->pick.peer, or what stands for one; NULL: link_open() and the pool of idle
      * ones. `fresh`: not one that has served before. */
-    struct link *(*open)(struct exchange *x, const struct link_options *options, uint32_t key, bool fresh,
-                         void (*wake)(void *owner));
+    struct link *(*open)(struct exchange *x, const struct link_options *options, uint32_t key,
+                         bool fresh, void (*wake)(void *owner));
     const struct module *module;       /* whose directives these are */
     size_t state_size;                 /* of x->wire_state */
 };

@@ -5,6 +5,8 @@
 #ifndef HTTP_PROXY_HTTP2_INPUT_H
 #define HTTP_PROXY_HTTP2_INPUT_H
 
+#include <stdbool.h>
+
 struct http2_peer;
 
 /* Takes the next frame off p->in: false where it is not all there, or p->error is set. */

@@ -12,7 +12,7 @@ bool upload_streams(const struct exchange *x)
     const struct request *r = x->request;
     const struct exchange_conf *conf = x->conf;
 
-    if (r->parent || (r->body && r->body->complete))
+    if (r->parent || (r->body && (r->body->complete || r->body->passed)))
         return false;
     return r->chunked_body ? conf->stream_chunks : conf->stream_length && r->content_length > 0;
 }
