@@ -59,7 +59,7 @@ struct header *headers_add(struct headers *h, struct arena *a, struct str name, 
 {
     struct header *f = ARRAY_PUSH(&h->list, a);
 
-    *f = (struct header){ .name = name, .value = value, .id = header_id(name) };
+    *f = (struct header){ .name = name, .value = value, .id = (uint8_t)header_id(name) };
     if (f->id != HEADER_OTHER && !h->known[f->id])
         h->known[f->id] = (uint16_t)h->list.count;
     return f;

@@ -132,8 +132,10 @@ static int request_respond(struct request *r)
 
     if (bad_body)
         return bad_body;
-    if (r->error_status)                       /* the page of an error keeps the error's status */
+    if (r->error_status) {                     /* the page of an error keeps the error's status */
         r->response.status = status_on_wire(r->error_status);
+        r->response.status_text = (struct str){ NULL, 0 };
+    }
     if (r->flags.connect && !r->flags.tunnel && r->response.status / 100 == 2)
         return STATUS_NOT_ALLOWED;             /* it would say there is one: RFC 9110 section 9.3.6 */
     int status = r->flags.part ? 0 : pipeline_apply(r, l->filters);

@@ -272,11 +272,9 @@ static bool settle(struct v2 *v)
         return false;
     }
     become(c, v->live ? CLIENT_V2 : CLIENT_V2_IDLE);
-    if (v->live)
-        client_now_busy(c);
-    else if (v->timer == V2_TIMER_IDLE)
-        client_now_idle(c);
     watch_time(v);
+    if (v->timer == V2_TIMER_IDLE)
+        client_now_idle(c);
     return true;
 }
 
@@ -293,6 +291,7 @@ bool v2_run(struct client *c)
     struct v2 *v = c->v2;
     bool more = false;
 
+    client_now_busy(c);                        /* not closed for want of room by its own requests */
     v->running = true;
     v->moved = false;
     v->turn_bytes = 0;
