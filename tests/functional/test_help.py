@@ -67,6 +67,10 @@ def nginx_rows():
             contexts = contexts - {"if"} | {"if in server", "if in location"}
         old = found.get((module, name))
         found[module, name] = (syntax, contexts | (old[1] if old else set()))
+    # Where nginx has a second row for upstream blocks, Weir has one row for all.
+    for name in ("resolver", "resolver_timeout"):
+        syntax, contexts = found["ngx_http_core_module", name]
+        found["ngx_http_core_module", name] = (syntax, contexts | {"upstream"})
     return found
 
 
@@ -116,7 +120,7 @@ def arity(syntax):
 
 # What nginx's syntax says of these is not its arity: parameters may come in any number.  Messages in
 # JSON (error_log) are not in Weir.  load_module would load something.
-OTHER_ARITY = {"access_log", "error_log", "listen", "load_module", "ssl_protocols",
+OTHER_ARITY = {"access_log", "error_log", "health_check", "listen", "load_module", "ssl_protocols",
                "ssl_session_cache"}
 
 AROUND = {"main": "{}", "events": "events {{\n{}}}", "http": "http {{\n{}}}",
