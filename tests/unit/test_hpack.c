@@ -354,7 +354,7 @@ static void test_bad_huffman(void **state)
     check_error("00 0161 8118");                   /* zeros for padding */
     check_error("00 0161 811e");
     check_error("00 0161 831f ffff");
-    check_error("00 81ff 00");
+    check_error("00 82ffff 00");
 }
 
 static void test_good_huffman(void **state)
@@ -366,6 +366,7 @@ static void test_good_huffman(void **state)
     check(&d, "00 0161 811f", "a: a\n", 0);
     check(&d, "00 0161 80", "a: \n", 0);
     check(&d, "00 811f 00", "a: \n", 0);
+    check(&d, "00 0161 82f8ff", "a: &\n", 0);       /* a whole byte: RFC 7541 would have 7 bits at most */
     hpack_decoder_fini(&d);
 }
 
