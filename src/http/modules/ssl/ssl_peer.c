@@ -256,6 +256,19 @@ const struct tls_peer *ssl_peer_of(struct request *r, struct str host, struct st
     return p;
 }
 
+const struct tls_peer *ssl_peer_fixed(struct setting *s, struct str host)
+{
+    const struct ssl_peer_conf *c = conf_of(s->block->conf);
+    struct tls_peer *p = ARENA_NEW(setting_arena(s), struct tls_peer);
+    bool fixed = !template_is_empty(&c->name) && template_is_text(&c->name);
+
+    *p = (struct tls_peer){
+        .context = c->context, .name = without_port(setting_arena(s), fixed ? c->name.text : host),
+        .sni = c->server_name, .verify = c->verify, .reuse = c->reuse,
+    };
+    return p;
+}
+
 /* ---- rows ---- */
 
 static bool parse_certificate(struct setting *s, void *field)

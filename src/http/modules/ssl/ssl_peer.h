@@ -17,4 +17,7 @@ bool ssl_peer_prepare(struct setting *s);
  * other rules do not have.  NULL: they can't be (logged). */
 const struct tls_peer *ssl_peer_of(struct request *r, struct str host, struct str alpn, uint32_t *key);
 
+/* The same for who has no request, a health check: the name is the host's where variables would give it. */
+const struct tls_peer *ssl_peer_fixed(struct setting *s, struct str host);
+
 #endif
