@@ -212,6 +212,27 @@ static void read_answer(struct probe *p)
     } while (judge(p, n == 0));
 }
 
+/* The handshake of TLS comes first: true when it is over. */
+static bool secure(struct probe *p)
+{
+    struct tls_fault f;
+
+    if (!p->link->tls)
+        return true;
+    p->doing = "SSL handshaking";
+    switch (link_secure(p->link, &f)) {
+    case TLS_DONE:
+        return true;
+    case TLS_AGAIN:
+        return false;
+    case TLS_FAILED:
+        break;
+    }
+    log_note(LOG_LEVEL_INFO, f.error, "health check of peer %.*s: %s", STR_ARG(p->peer->name), f.text);
+    end_bad(p, p->doing, f.error);
+    return false;
+}
+
 /* Nothing is to be said: a connection is all that is wanted. */
 static void look_at_connect(struct probe *p)
 {
@@ -235,6 +256,8 @@ static void on_link(void *owner)
         probe_free(p);                         /* a kept connection: closed, or its time is over */
     else if (p->link->timed_out)
         end_bad(p, p->doing, ETIMEDOUT);
+    else if (!secure(p))
+        return;
     else if (!p->check->kind->build)
         look_at_connect(p);
     else if (send_request(p))
@@ -269,7 +292,7 @@ static bool is_our_fault(int error)
 static void open_link(struct probe *p)
 {
     struct health_check *c = p->check;
-    struct link_options options = { .bind = c->bound ? &c->local : NULL };
+    struct link_options options = { .bind = c->bound ? &c->local : NULL, .tls = c->tls };
     struct address to = p->peer->address;
 
     if (c->port)

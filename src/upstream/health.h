@@ -46,6 +46,7 @@ struct health_check {
     unsigned fails, passes;
     unsigned port;                     /* 0: that of the server */
     bool mandatory, persistent;
+    const struct tls_peer *tls;        /* NULL: in clear */
     bool bound;                        /* connections come from `local` */
     struct address local;
     struct str name;                   /* in logs: of the block match, or empty */
