@@ -8,6 +8,8 @@
 #include "http/proxy/http1_parse.h"
 #include "http/proxy/proxy_conf.h"
 #include "http/proxy/proxy_pass.h"
+#include "http/modules/ssl/ssl_peer.h"
+#include "modules_enabled.h"
 #include "http/request.h"
 #include "http/v1/v1_parse.h"
 
@@ -365,6 +367,8 @@ static bool add_check(struct setting *s, const struct check_line *line)
                              "\"proxy_http_version 2\", or write type=tcp");
     line->check->group = proxy->pass->target.upstream;
     line->probe->proxy = proxy;
+    IF_MODULE_ssl(if (proxy->pass->target.secure)
+        line->check->tls = ssl_peer_fixed(s, proxy->pass->target.host);)
     take_over(line->check, &proxy->exchange);
     return health_add(&place, line->check);
 }
