@@ -63,6 +63,8 @@ static void say_order(struct explain *e, struct request *r, struct upstream *u)
     }
     if (u->by_name)
         add(e, EXPLAIN_ASSUMED, u->name, STR("its addresses are asked for when a request comes"), STR(""));
+    else if (u->watched.count)
+        add(e, EXPLAIN_ASSUMED, u->name, STR("has names whose addresses are asked for while it runs"), STR(""));
     else if (p.asked == 0)
         add(e, EXPLAIN_NO, u->name, STR("no server can be asked: 502"), STR(""));
 }
