@@ -310,6 +310,16 @@ def test_servers_in_their_order(site, more, cookie, order):
     assert [what[-1] for mark, what, _ in steps if mark == "no"] == ["3", "5"]
 
 
+def test_names_that_may_change(site):
+    """No name server is asked for them, nor is it said that there is nobody."""
+    site.conf("""events { } http { resolver 127.0.0.1:9; upstream back { zone z 64k;
+        server app.internal:9001 resolve; }
+        server { listen 127.0.0.1:@PORT@; location / { proxy_pass http://back; } } }""")
+    steps = site.explain("/").part("upstream")
+    assert [mark for mark, _, _ in steps] == ["chosen", "assumed"]
+    assert "while it runs" in steps[1][2]
+
+
 def test_mistake_in_the_configuration(site):
     site.conf("events { } http { servr { } }")
     assert "servr" in site.run("/", code=1)
