@@ -28,6 +28,14 @@ struct str tls_library(struct arena *a);
 /* Whether this library can compress certificates. */
 bool tls_can_compress(void);
 
+/* When the first certificate of a PEM text ends; -1: there is none. */
+time_t tls_not_after(struct str pem);
+/* Whether it is over by then, or within 14 days from now; -1 is not. */
+static inline bool tls_ends_soon(time_t not_after)
+{
+    return not_after != -1 && not_after - time(NULL) < 14 * 86400;
+}
+
 /* ---- what a context is made of ---- */
 
 /* Bits in the order of the versions. */

@@ -3,6 +3,7 @@
  * read here, and all mistakes in them are told where the directive stands.
  */
 #include "config/kept_files.h"
+#include "base/clock.h"
 #include "config/zone_words.h"
 
 #include <errno.h>
@@ -96,6 +97,20 @@ static bool read_text(const struct settling *x, const char *name, unsigned index
     return true;
 }
 
+static void warn_of_end(const struct settling *x, unsigned index, const struct tls_text *certificate)
+{
+    time_t end = tls_not_after(certificate->content);
+    char date[HTTP_DATE_LEN];
+    struct out o = out_fixed(date, sizeof date);
+
+    if (!tls_ends_soon(end))
+        return;
+    struct setting place = at_line(x, "ssl_certificate", index);
+    clock_put_http_date(&o, end);
+    setting_warn(&place, place.node->block ? 0 : 1, "certificate \"%.*s\" is good until %.*s alone: "
+                 "renew it", STR_ARG(certificate->name), STR_ARG(out_str_of(&o)));
+}
+
 static bool read_pairs(struct settling *x)
 {
     const struct ssl_conf *c = x->conf;
@@ -117,6 +132,7 @@ static bool read_pairs(struct settling *x)
         if (!read_text(x, "ssl_certificate", i, own, &pairs[i].certificate) ||
             !read_text(x, "ssl_certificate_key", i, key, &pairs[i].key))
             return false;
+        warn_of_end(x, i, &pairs[i].certificate);
     }
     x->settings.pairs = pairs;
     x->settings.pair_count = c->certificates.count;
