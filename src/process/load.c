@@ -20,14 +20,10 @@ enum { MASTER_DESCRIPTORS = 64 };      /* besides those of two generations and o
 
 static unsigned last_number;
 
-struct loaded load_read(const struct options *o, struct diag *d)
+struct loaded load_again(struct tree *t, const struct options *o, struct diag *d)
 {
-    struct loaded l = { 0 };
+    struct loaded l = { .tree = t };
 
-    if (o->error_log_given)
-        error_log_default_path = o->error_log;
-    l.tree = o->text.data ? tree_parse(STR("weir serve"), o->text, d)
-                          : tree_read(o->conf_path, o->globals, d);
     if (!dynamic_load(l.tree, o->prefix, d))
         return l;
     l.generation = config_resolve(l.tree, o->prefix, o->conf_prefix, d);
@@ -41,6 +37,14 @@ struct loaded load_read(const struct options *o, struct diag *d)
     }
     l.generation->number = ++last_number;
     return l;
+}
+
+struct loaded load_read(const struct options *o, struct diag *d)
+{
+    if (o->error_log_given)
+        error_log_default_path = o->error_log;
+    return load_again(o->text.data ? tree_parse(STR("weir serve"), o->text, d)
+                                   : tree_read(o->conf_path, o->globals, d), o, d);
 }
 
 void load_free(struct loaded *l)

@@ -24,6 +24,7 @@
 #include "process/load.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
+#include "process/renewal.h"
 #include "process/signals.h"
 #include "process/sockets.h"
 #include "process/upgrade.h"
@@ -114,33 +115,66 @@ static void hand_over(struct generation *g, int bundle)
     on_swept();
 }
 
+/* false (logged): nothing has changed, and the generation is still the caller's. */
+static bool take_over(struct loaded *l)
+{
+    struct worker_user user;
+    bool done = false;
+    int bundle = -1;
+
+    if (l->generation && limits_find_user(process_conf(l->generation), &user) &&
+        load_open(l->generation, limits_workers(process_conf(l->generation)), false)) {
+        bundle = pack(l);
+        done = bundle >= 0 && keep_pid_path(l->generation);
+        if (!done)
+            load_rollback();
+    }
+    if (done)
+        hand_over(l->generation, bundle);
+    else if (l->generation)
+        dynamic_restore();
+    if (bundle >= 0)
+        close(bundle);
+    return done;
+}
+
 /* false (logged): nothing has changed. */
 static bool try_reload(void)
 {
-    struct worker_user user;
     struct loaded l;
     struct diag d;
-    bool done = false;
-    int bundle = -1;
 
     diag_init(&d);
     l = load_read(options, &d);
     diag_log(&d, log_process);
-    if (l.generation && limits_find_user(process_conf(l.generation), &user) &&
-        load_open(l.generation, limits_workers(process_conf(l.generation)), false)) {
-        bundle = pack(&l);
-        done = bundle >= 0 && keep_pid_path(l.generation);
-        if (!done)
-            load_rollback();
-    }
+    bool done = take_over(&l);
     if (done) {
-        hand_over(l.generation, bundle);
-        l.generation = NULL;
-    } else if (l.generation) {
-        dynamic_restore();
+        renewal_watch(l.tree, l.generation);
+        l = (struct loaded){ 0 };
     }
-    if (bundle >= 0)
-        close(bundle);
+    load_free(&l);
+    diag_fini(&d);
+    chunk_trim(SPARE_CHUNKS);
+    return done;
+}
+
+/* Of the tree in use, whose files have changed. */
+static bool renew(struct tree *t)
+{
+    struct loaded l;
+    struct diag d;
+
+    if (phase != RUNNING)
+        return true;
+    diag_init(&d);
+    l = load_again(t, options, &d);
+    diag_log(&d, log_process);
+    bool done = take_over(&l);
+    if (done) {
+        renewal_again(l.generation);
+        l.generation = NULL;
+    }
+    l.tree = NULL;                     /* not ours */
     load_free(&l);
     diag_fini(&d);
     chunk_trim(SPARE_CHUNKS);
@@ -312,6 +346,7 @@ int master_run(const struct options *o, struct generation *g, bool background)
     children_init(on_settled, on_swept);
     if (notify_interval())
         timer_set(&alive_timer, notify_interval());
+    renewal_begin(renew);
     children_start(g, limits_workers(process_conf(g)));
     while (phase < QUITTING || children_running()) {
         loop_turn(-1);

@@ -18,6 +18,7 @@
 #include "process/master.h"
 #include "process/notify.h"
 #include "process/pidfile.h"
+#include "process/renewal.h"
 #include "process/shared.h"
 #include "process/signals.h"
 #include "process/single.h"
@@ -37,8 +38,10 @@ static struct generation *read_configuration(const struct options *o)
     l = load_read(o, &d);
     diag_print(&d, stderr, isatty(STDERR_FILENO));
     diag_fini(&d);
-    if (l.tree)
-        tree_free(l.tree);
+    if (l.generation)
+        renewal_watch(l.tree, l.generation);
+    else
+        load_free(&l);
     return l.generation;
 }
 
