@@ -101,3 +101,29 @@ struct str headers_joined(const struct headers *h, struct arena *a, struct str n
     }
     return o.arena ? out_str_of(&o) : first;
 }
+
+bool headers_nominate(const struct headers *h, struct str name)
+{
+    for (unsigned i = h->known[HEADER_CONNECTION]; i && i <= h->list.count; i++) {
+        struct str list = h->list.items[i - 1].value;
+        while (h->list.items[i - 1].id == HEADER_CONNECTION && list.data) {
+            if (str_eq_nocase(str_trim(str_split(&list, ',')), name))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool headers_is_of_http1(enum header_id id, struct str name)
+{
+    switch (id) {
+    case HEADER_CONNECTION:
+    case HEADER_KEEP_ALIVE:
+    case HEADER_TRANSFER_ENCODING:
+    case HEADER_UPGRADE:
+        return true;
+    default:
+        return name.len == sizeof "proxy-connection" - 1 &&
+               str_eq_nocase(name, STR("proxy-connection"));
+    }
+}

@@ -86,6 +86,12 @@ static inline struct str headers_value(const struct headers *h, enum header_id i
     return f ? f->value : (struct str){ NULL, 0 };
 }
 
+/* Whether Connection says that a field of that name is for this hop alone (RFC 9110 section 7.6.1). */
+bool headers_nominate(const struct headers *h, struct str name);
+/* Whether a field says something of a connection of HTTP/1 by its name: it has no place in HTTP/2 (RFC 9113
+ * section 8.2.2). */
+bool headers_is_of_http1(enum header_id id, struct str name);
+
 /*
  * The values of all fields of that name, joined by ", " (RFC 9110 section 5.3); "; " for cookies.
  * `name` may be in a variable's spelling: lower case, "_" for "-".  data NULL: there is none.

@@ -5,8 +5,6 @@
 
 #include "http/core.h"
 
-enum { PAUSE_MS = 100 };               /* at least: not a call for every few bytes */
-
 void pace_begin(struct request *r)
 {
     const struct core_conf *conf = core_conf(r->conf);
@@ -23,17 +21,15 @@ void pace_begin(struct request *r)
         r->limit_rate_after = size;
 }
 
-/* What limit_rate has earned grows with the time, from a second's worth at the start. */
 size_t pace_allowance(const struct request *r, size_t most, uint64_t *resume_ms)
 {
     *resume_ms = 0;
     if (r->limit_rate == 0)
         return most;
-    uint64_t body = r->sent > r->head_bytes ? r->sent - r->head_bytes : 0, ms = clock_ms();
-    uint64_t earned = r->limit_rate_after + r->limit_rate / 1000 * (ms - r->start_ms + 1000) +
-                      r->limit_rate % 1000 * (ms - r->start_ms + 1000) / 1000;
+    uint64_t body = r->sent > r->head_bytes ? r->sent - r->head_bytes : 0;
+    uint64_t earned = r->limit_rate_after + pace_earned(r->limit_rate, r->start_ms);
     if (body >= earned) {
-        *resume_ms = ms + (body - earned) * 1000 / r->limit_rate + PAUSE_MS;
+        *resume_ms = clock_ms() + (body - earned) * 1000 / r->limit_rate + PACE_PAUSE_MS;
         return 0;
     }
     return earned - body < most ? (size_t)(earned - body) : most;

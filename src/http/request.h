@@ -22,7 +22,6 @@ struct generation;
 struct body;
 struct exchange;
 struct trace;
-struct exchange;
 
 /* METHOD(name): those that Weir itself tells apart. */
 #define METHOD_LIST(METHOD)                                                                        \

@@ -65,6 +65,15 @@ void response_forget_validators(struct request *r)
     r->response.etag = (struct str){ NULL, 0 };
 }
 
+void response_body_changes(struct request *r, bool keep_last_modified)
+{
+    response_forget_length(r);
+    if (keep_last_modified)
+        response_weaken_etag(r);
+    else
+        response_forget_validators(r);
+}
+
 int response_text(struct request *r, unsigned status, struct str type, struct str text)
 {
     struct response *res = &r->response;

@@ -31,6 +31,8 @@ struct header *response_header(struct request *r, struct str name, struct str va
 void response_forget_length(struct request *r);
 void response_weaken_etag(struct request *r);
 void response_forget_validators(struct request *r);
+/* All that for a body whose bytes change: `keep_last_modified` as the filter's directive has it. */
+void response_body_changes(struct request *r, bool keep_last_modified);
 /* The filters that change bytes take away prepared lines first: fields stand in the struct alone then. */
 void response_unprepare(struct request *r);
 

@@ -236,13 +236,10 @@ static bool secure(struct probe *p)
 /* Nothing is to be said: a connection is all that is wanted. */
 static void look_at_connect(struct probe *p)
 {
-    const struct watch *w = &p->link->connection.watch;
-    socklen_t size = sizeof(int);
-    int error = 0;
-
-    if (!(w->ready & READY_WRITE))
+    if (!(p->link->connection.watch.ready & READY_WRITE))
         return;
-    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error)
+    int error = link_connect_error(p->link);
+    if (error)
         end_bad(p, p->doing, error);
     else
         end_good(p, false);

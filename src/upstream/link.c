@@ -131,13 +131,20 @@ void link_init_stream(struct link *l, const struct transport *transport, void (*
     l->owner = owner;
 }
 
-static bool connect_failed(const struct link *l, struct tls_fault *f)
+int link_connect_error(const struct link *l)
 {
     int error = 0;
     socklen_t size = sizeof error;
 
     if (getsockopt(l->connection.watch.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         error = errno;
+    return error;
+}
+
+static bool connect_failed(const struct link *l, struct tls_fault *f)
+{
+    int error = link_connect_error(l);
+
     *f = (struct tls_fault){ .level = LOG_LEVEL_ERROR, .error = error, .text = "connect() failed" };
     return error != 0;
 }

@@ -50,6 +50,8 @@ struct link_options {
 struct link *link_open(const struct address *to, const struct link_options *options,
                        void (*wake)(void *owner), void *owner);
 void link_close(struct link *l);
+/* How the connect of a socket's link ended, which READY_WRITE tells of: 0, or an errno. */
+int link_connect_error(const struct link *l);
 /* Where l->tls is set: connects and shakes hands, before any byte of the user's.  TLS_DONE: l->tls is gone, and
  * the link ready for use. */
 enum tls_result link_secure(struct link *l, struct tls_fault *f);

@@ -9,19 +9,6 @@ from conftest import Response, free_port
 from peers import Peer, forever, ok
 
 
-@pytest.fixture
-def peer():
-    peers = []
-
-    def start(script):
-        peers.append(Peer(script))
-        return peers[-1]
-
-    yield start
-    for p in peers:
-        p.stop()
-
-
 def group(*ports, more=""):
     servers = "".join(f"server 127.0.0.1:{p};\n" for p in ports)
     return (f"upstream u {{ {servers} {more} }}\n"

@@ -114,19 +114,6 @@ def by_hand(*answer):
 HEAD_200 = frame(1, 4, 1, b"\x88")
 
 
-@pytest.fixture
-def peer():
-    peers = []
-
-    def start(script):
-        peers.append(Peer(script))
-        return peers[-1]
-
-    yield start
-    for p in peers:
-        p.stop()
-
-
 def conf(*peers, location="", group="", more=""):
     servers = "".join(f"server 127.0.0.1:{p.port};\n" for p in peers)
     return (f"upstream u {{ {servers} {group} }}\n{more}\n"

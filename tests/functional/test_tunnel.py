@@ -10,19 +10,6 @@ from conftest import BINARY, Response, free_port
 from peers import Peer, forever, ok
 
 
-@pytest.fixture
-def peer():
-    peers = []
-
-    def start(script):
-        peers.append(Peer(script))
-        return peers[-1]
-
-    yield start
-    for p in peers:
-        p.stop()
-
-
 def echo(conn):
     while data := conn.sock.recv(65536):
         conn.send(data.upper())

@@ -274,11 +274,7 @@ static int apply(struct request *r)
     struct sub_source *s = wrap(r, c);
     if (!sub_texts_left(&s->texts))
         return 0;
-    response_forget_length(r);
-    if (c->last_modified)
-        response_weaken_etag(r);
-    else
-        response_forget_validators(r);
+    response_body_changes(r, c->last_modified);
     if (res->body)
         res->body = &s->source;
     return 0;

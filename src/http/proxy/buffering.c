@@ -7,12 +7,11 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "http/pace.h"
 #include "http/proxy/exchange_log.h"
 #include "http/proxy/upload.h"
 #include "http/proxy/window.h"
 #include "http/temp_file.h"
-
-enum { PAUSE_MS = 100 };               /* of proxy_limit_rate: not a call for every few bytes */
 
 void buffering_fini(struct exchange *x)
 {
@@ -66,20 +65,19 @@ static bool make_room(struct exchange *x, bool fresh)
     return in->end < in->limit;
 }
 
-/* Bytes that may be read now: what proxy_limit_rate has earned grows with the time, from a second's
- * worth at the start.  0: there is a pause. */
+/* Bytes that may be read now by proxy_limit_rate.  0: there is a pause. */
 static size_t allowance(struct exchange *x)
 {
     struct exchange_rate *rate = &x->rate;
-    uint64_t ms = clock_ms() - rate->start_ms + 1000;
-    uint64_t earned = rate->bytes / 1000 * ms + rate->bytes % 1000 * ms / 1000;
+    uint64_t earned;
 
     if (rate->bytes == 0)
         return SIZE_MAX;
+    earned = pace_earned(rate->bytes, rate->start_ms);
     if (rate->taken < earned)
         return (size_t)(earned - rate->taken);
     rate->pause = true;
-    timer_set(&x->link->connection.timer, (rate->taken - earned) * 1000 / rate->bytes + PAUSE_MS);
+    timer_set(&x->link->connection.timer, (rate->taken - earned) * 1000 / rate->bytes + PACE_PAUSE_MS);
     return 0;
 }
 

@@ -386,16 +386,11 @@ static int send_failed(struct exchange *x)
 /* There is a connection, and nothing to be sent. */
 static int begin_tunnel(struct exchange *x)
 {
-    const struct watch *w = &x->link->connection.watch;
-    socklen_t size = sizeof errno;
-    int error = 0;
-
-    if (!(w->ready & READY_WRITE))
+    if (!(x->link->connection.watch.ready & READY_WRITE))
         return STEP_WAIT;
-    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error) {
-        errno = error ? error : errno;
+    errno = link_connect_error(x->link);
+    if (errno)
         return send_failed(x);
-    }
     upload_note_sent(x, 0);
     x->head.status = STATUS_OK;
     x->head.upgrade = true;

@@ -158,21 +158,6 @@ static bool is_named(const struct name_list *list, struct str name)
     return false;
 }
 
-/* Whether Connection names a field that is not one of those dropped anyway. */
-static bool is_of_connection(const struct exchange *x, struct str name)
-{
-    const struct headers *h = &x->head.fields;
-
-    for (unsigned i = h->known[HEADER_CONNECTION]; i && i <= h->list.count; i++) {
-        struct str list = h->list.items[i - 1].value;
-        while (h->list.items[i - 1].id == HEADER_CONNECTION && list.data) {
-            if (str_eq_nocase(str_trim(str_split(&list, ',')), name))
-                return true;
-        }
-    }
-    return false;
-}
-
 static void pass_field(struct exchange *x, const struct header *f)
 {
     int k = find_known(f->name);
@@ -184,7 +169,7 @@ static void pass_field(struct exchange *x, const struct header *f)
         !known[k].take(x, f))
         return;
     if (hidden || (!x->head.upgrade && x->head.fields.known[HEADER_CONNECTION] &&
-                   is_of_connection(x, f->name)))
+                   headers_nominate(&x->head.fields, f->name)))
         return;
     struct str value = x->wire->rewrite(x, f);
     if (value.data)
@@ -389,7 +374,7 @@ static void pass_hints(struct exchange *x)
     for (unsigned i = 0; i < x->head.fields.list.count; i++) {
         const struct header *f = &x->head.fields.list.items[i];
         if (find_known(f->name) < 0 && !is_named(&x->conf->hide, f->name) &&
-            !is_of_connection(x, f->name))
+            !headers_nominate(&x->head.fields, f->name))
             headers_add(&fields, &r->arena, f->name, f->value);
     }
     r->wire->interim(r, x->head.status, &fields);

@@ -43,21 +43,6 @@ struct fields {
     struct out *out;
 };
 
-/* Fields that are a connection's affair (section 8.2.2). */
-static bool is_of_http1(struct str name)
-{
-    static const struct str names[] = {
-        STR_INIT("connection"), STR_INIT("keep-alive"), STR_INIT("proxy-connection"),
-        STR_INIT("transfer-encoding"), STR_INIT("upgrade"),
-    };
-
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (names[i].len == name.len && str_eq_nocase(names[i], name))
-            return true;
-    }
-    return false;
-}
-
 static void put(struct fields *f, struct str name, struct str value)
 {
     hpack_put_field(&f->encoder, f->out, name, value, HPACK_PLAIN);
@@ -67,7 +52,7 @@ static void put_field(void *to, struct str name, struct str value)
 {
     bool odd_te = str_eq_nocase(name, STR("te")) && !str_eq_nocase(value, STR("trailers"));
 
-    if (!is_of_http1(name) && !odd_te && !str_eq_nocase(name, STR("host")))
+    if (!headers_is_of_http1(header_id(name), name) && !odd_te && !str_eq_nocase(name, STR("host")))
         put(to, name, value);
 }
 
@@ -137,7 +122,7 @@ static enum head_result take_head(struct exchange *x, struct cursor c)
         enum head_result result = HEAD_MORE;
         if (first != str_eq(name, STR(":status")))
             return proxied_bad(x, "a head without a status, or with two", name);
-        if (is_of_http1(name))
+        if (headers_is_of_http1(header_id(name), name))
             return proxied_bad(x, "a field that HTTP/2 has not", name);
         result = first ? take_status(x, value) : proxied_take_field(x, name, value);
         if (result == HEAD_BAD)

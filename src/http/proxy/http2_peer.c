@@ -154,16 +154,6 @@ static bool peer_read(struct http2_peer *p)
     }
 }
 
-/* The connect has ended: how?  false: badly. */
-static bool connect_ended(struct http2_peer *p)
-{
-    socklen_t size = sizeof p->error;
-
-    if (getsockopt(p->link->connection.watch.fd, SOL_SOCKET, SO_ERROR, &p->error, &size) < 0)
-        p->error = errno;
-    return p->error == 0;
-}
-
 /* Over TLS the peer has to say by ALPN that it speaks HTTP/2 (section 3.2); what does not is heard as it
  * speaks. */
 static enum tls_result peer_secure(struct http2_peer *p)
@@ -181,10 +171,16 @@ static enum tls_result peer_secure(struct http2_peer *p)
 /* Whether the connection is ready for use, or was lost: then p->error is set. */
 static bool peer_connect(struct http2_peer *p)
 {
-    bool ready = p->link->tls ? peer_secure(p) == TLS_DONE
-                              : (p->link->connection.watch.ready & READY_WRITE) && connect_ended(p);
+    bool ready;
 
-    if (!ready)
+    if (p->link->tls) {
+        ready = peer_secure(p) == TLS_DONE;
+    } else {
+        ready = p->link->connection.watch.ready & READY_WRITE;
+        if (ready)
+            p->error = link_connect_error(p->link);
+    }
+    if (!ready || p->error)
         return p->error == 0;
     p->connected = p->link->connected = true;
     put_preface(p);

@@ -143,19 +143,6 @@ static bool is_replaced(const struct proxy_conf *conf, const struct header *f)
     return false;
 }
 
-/* Whether Connection says that a field is for this hop alone (RFC 9110 section 7.6.1). */
-static bool is_of_connection(const struct headers *h, struct str name)
-{
-    for (unsigned i = h->known[HEADER_CONNECTION]; i && i <= h->list.count; i++) {
-        struct str list = h->list.items[i - 1].value;
-        while (h->list.items[i - 1].id == HEADER_CONNECTION && list.data) {
-            if (str_eq_nocase(str_trim(str_split(&list, ',')), name))
-                return true;
-        }
-    }
-    return false;
-}
-
 static bool is_max_forwards(const struct header *f)
 {
     return str_eq_nocase(f->name, STR("max-forwards"));
@@ -180,7 +167,7 @@ static void put_client_headers(struct exchange *x, const struct sink *to)
 
     for (unsigned i = 0; i < h->list.count; i++) {
         const struct header *f = &h->list.items[i];
-        if (is_replaced(proxied_conf(x), f) || (nominates && is_of_connection(h, f->name)))
+        if (is_replaced(proxied_conf(x), f) || (nominates && headers_nominate(h, f->name)))
             continue;
         if (x->request->method == METHOD_OPTIONS && is_max_forwards(f))
             put_max_forwards(to, f);

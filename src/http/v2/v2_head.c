@@ -74,17 +74,8 @@ static bool is_odd(struct str name, bool underscores)
 /* Fields that have no place in HTTP/2 (section 8.2.2). */
 static bool is_of_connection(const struct hpack_field *f)
 {
-    switch ((enum header_id)f->id) {
-    case HEADER_CONNECTION:
-    case HEADER_KEEP_ALIVE:
-    case HEADER_TRANSFER_ENCODING:
-    case HEADER_UPGRADE:
-        return true;
-    case HEADER_TE:
-        return !str_eq_nocase(f->value, STR("trailers"));
-    default:
-        return str_eq(f->name, STR("proxy-connection"));
-    }
+    return headers_is_of_http1((enum header_id)f->id, f->name) ||
+           (f->id == HEADER_TE && !str_eq_nocase(f->value, STR("trailers")));
 }
 
 /* Section 8.2.3: pieces of Cookie are put together. */

@@ -65,26 +65,11 @@ static void put_description(struct v2 *v, struct out *o, const struct request *r
         put_repeated(v, o, STR("accept-ranges"), STR("bytes"));
 }
 
-/* Fields that say something of a connection of HTTP/1 (section 8.2.2). */
-static bool is_of_connection(const struct header *f)
-{
-    switch ((enum header_id)f->id) {
-    case HEADER_CONNECTION:
-    case HEADER_KEEP_ALIVE:
-    case HEADER_TRANSFER_ENCODING:
-    case HEADER_UPGRADE:
-        return true;
-    default:
-        return f->name.len == sizeof "proxy-connection" - 1 &&
-               str_eq_nocase(f->name, STR("proxy-connection"));
-    }
-}
-
 static void put_fields(struct v2 *v, struct out *o, const struct headers *fields)
 {
     for (unsigned i = 0; i < fields->list.count; i++) {
         const struct header *f = &fields->list.items[i];
-        if (!f->hidden && !is_of_connection(f))
+        if (!f->hidden && !headers_is_of_http1((enum header_id)f->id, f->name))
             put_plain(v, o, f->name, f->value);
     }
 }

@@ -461,11 +461,7 @@ static int apply(struct request *r)
 
     if (res->length == 0 || !media_types_have(&c->types, res->content_type))
         return 0;
-    response_forget_length(r);
-    if (c->last_modified)
-        response_weaken_etag(r);
-    else
-        response_forget_validators(r);
+    response_body_changes(r, c->last_modified);
     if (!res->body)
         return 0;
     struct ssi_source *s = ARENA_NEW(&r->arena, struct ssi_source);
