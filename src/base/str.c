@@ -11,9 +11,25 @@ int char_hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* char_lower() of eight characters at once: 0x80 marks those from A to Z. */
+static uint64_t lower_word(uint64_t w)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t low = w & ones * 0x7f;
+    uint64_t upper = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x7f - 'Z')) & ~w & ones * 0x80;
+
+    return w | upper >> 2;
+}
+
 static bool same_nocase(const char *a, const char *b, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
+    size_t i = 0;
+
+    for (; i + 8 <= len; i += 8) {
+        if (lower_word(str_word(a + i)) != lower_word(str_word(b + i)))
+            return false;
+    }
+    for (; i < len; i++) {
         if (char_lower(a[i]) != char_lower(b[i]))
             return false;
     }

@@ -48,6 +48,15 @@ static inline bool str_ends(struct str s, struct str suffix)
            (suffix.len == 0 || memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0);
 }
 
+/* Eight bytes as a number, in the machine's order. */
+static inline uint64_t str_word(const char *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
 static inline char char_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;

@@ -55,14 +55,37 @@ enum header_rule header_rule(enum header_id id)
     return known[id].rule;
 }
 
-struct header *headers_add(struct headers *h, struct arena *a, struct str name, struct str value)
+struct header *headers_add_as(struct headers *h, struct arena *a, enum header_id id, struct str name,
+                              struct str value)
 {
     struct header *f = ARRAY_PUSH(&h->list, a);
 
-    *f = (struct header){ .name = name, .value = value, .id = (uint8_t)header_id(name) };
-    if (f->id != HEADER_OTHER && !h->known[f->id])
-        h->known[f->id] = (uint16_t)h->list.count;
+    *f = (struct header){ .name = name, .value = value, .id = (uint8_t)id };
+    if (id != HEADER_OTHER && !h->known[id])
+        h->known[id] = (uint16_t)h->list.count;
     return f;
+}
+
+struct header *headers_add(struct headers *h, struct arena *a, struct str name, struct str value)
+{
+    return headers_add_as(h, a, header_id(name), name, value);
+}
+
+void header_set_add(struct header_set *set, struct arena *a, struct str name)
+{
+    *ARRAY_PUSH(&set->names, a) = name;
+    set->ids |= (uint64_t)1 << header_id(name);
+}
+
+bool header_set_has(const struct header_set *set, const struct header *f)
+{
+    if (!(set->ids >> f->id & 1))
+        return false;
+    for (unsigned i = 0; f->id == HEADER_OTHER && i < set->names.count; i++) {
+        if (str_eq_nocase(set->names.items[i], f->name))
+            return true;
+    }
+    return f->id != HEADER_OTHER;
 }
 
 /* Whether a field's name is `name` in a variable's spelling. */
@@ -114,16 +137,8 @@ bool headers_nominate(const struct headers *h, struct str name)
     return false;
 }
 
-bool headers_is_of_http1(enum header_id id, struct str name)
+bool headers_is_of_http1(enum header_id id)
 {
-    switch (id) {
-    case HEADER_CONNECTION:
-    case HEADER_KEEP_ALIVE:
-    case HEADER_TRANSFER_ENCODING:
-    case HEADER_UPGRADE:
-        return true;
-    default:
-        return name.len == sizeof "proxy-connection" - 1 &&
-               str_eq_nocase(name, STR("proxy-connection"));
-    }
+    return id == HEADER_CONNECTION || id == HEADER_KEEP_ALIVE || id == HEADER_PROXY_CONNECTION ||
+           id == HEADER_TRANSFER_ENCODING || id == HEADER_UPGRADE;
 }

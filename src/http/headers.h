@@ -8,7 +8,7 @@
 
 enum header_rule {
     HEADER_LIST,           /* may be repeated; the first is the one looked at */
-    HEADER_UNIQUE,         /* a second one is a bad request */
+    HEADER_UNIQUE,         /* a second one in a request is a bad request */
 };
 
 /* HEADER(id, lower-case name, rule) */
@@ -43,7 +43,27 @@ enum header_rule {
     HEADER(DATE, "date", HEADER_LIST)                                                              \
     HEADER(DEPTH, "depth", HEADER_LIST)                                                            \
     HEADER(DESTINATION, "destination", HEADER_LIST)                                                \
-    HEADER(OVERWRITE, "overwrite", HEADER_LIST)
+    HEADER(OVERWRITE, "overwrite", HEADER_LIST)                                                    \
+    HEADER(PROXY_CONNECTION, "proxy-connection", HEADER_LIST)                                      \
+    HEADER(MAX_FORWARDS, "max-forwards", HEADER_LIST)                                              \
+    HEADER(TRAILER, "trailer", HEADER_LIST)                                                        \
+    HEADER(SERVER, "server", HEADER_LIST)                                                          \
+    HEADER(LOCATION, "location", HEADER_LIST)                                                      \
+    HEADER(REFRESH, "refresh", HEADER_LIST)                                                        \
+    HEADER(SET_COOKIE, "set-cookie", HEADER_LIST)                                                  \
+    HEADER(WWW_AUTHENTICATE, "www-authenticate", HEADER_LIST)                                      \
+    HEADER(LAST_MODIFIED, "last-modified", HEADER_LIST)                                            \
+    HEADER(ETAG, "etag", HEADER_LIST)                                                              \
+    HEADER(ACCEPT_RANGES, "accept-ranges", HEADER_LIST)                                            \
+    HEADER(EXPIRES, "expires", HEADER_LIST)                                                        \
+    HEADER(CACHE_CONTROL, "cache-control", HEADER_LIST)                                            \
+    HEADER(CONTENT_DISPOSITION, "content-disposition", HEADER_LIST)                                \
+    HEADER(X_PAD, "x-pad", HEADER_LIST)                                                            \
+    HEADER(X_ACCEL_EXPIRES, "x-accel-expires", HEADER_LIST)                                        \
+    HEADER(X_ACCEL_REDIRECT, "x-accel-redirect", HEADER_LIST)                                      \
+    HEADER(X_ACCEL_LIMIT_RATE, "x-accel-limit-rate", HEADER_LIST)                                  \
+    HEADER(X_ACCEL_BUFFERING, "x-accel-buffering", HEADER_LIST)                                    \
+    HEADER(X_ACCEL_CHARSET, "x-accel-charset", HEADER_LIST)
 
 enum header_id {
     HEADER_OTHER,
@@ -69,8 +89,10 @@ struct headers {
 enum header_id header_id(struct str name);
 enum header_rule header_rule(enum header_id id);
 
-/* Appends a field; gives it, so that flags can be set. */
+/* Appends a field; gives it, so that flags can be set.  The second is for who knows its id already. */
 struct header *headers_add(struct headers *h, struct arena *a, struct str name, struct str value);
+struct header *headers_add_as(struct headers *h, struct arena *a, enum header_id id, struct str name,
+                              struct str value);
 
 /* The first of that id, or NULL. */
 static inline const struct header *headers_known(const struct headers *h, enum header_id id)
@@ -86,11 +108,23 @@ static inline struct str headers_value(const struct headers *h, enum header_id i
     return f ? f->value : (struct str){ NULL, 0 };
 }
 
+/* Names of fields that a configuration speaks of. */
+struct header_set {
+    uint64_t ids;                      /* bits of enum header_id */
+    ARRAY(struct str) names;           /* all that were added by name, as they were spelled */
+};
+
+_Static_assert(HEADER_COUNT <= 64, "an id is a bit");
+
+/* `name` has to live as long as the set. */
+void header_set_add(struct header_set *set, struct arena *a, struct str name);
+bool header_set_has(const struct header_set *set, const struct header *f);
+
 /* Whether Connection says that a field of that name is for this hop alone (RFC 9110 section 7.6.1). */
 bool headers_nominate(const struct headers *h, struct str name);
 /* Whether a field says something of a connection of HTTP/1 by its name: it has no place in HTTP/2 (RFC 9113
  * section 8.2.2). */
-bool headers_is_of_http1(enum header_id id, struct str name);
+bool headers_is_of_http1(enum header_id id);
 
 /*
  * The values of all fields of that name, joined by ", " (RFC 9110 section 5.3); "; " for cookies.

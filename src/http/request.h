@@ -111,7 +111,8 @@ struct response {
     struct str charset;
     struct str charset_override;   /* X-Accel-Charset of an upstream; empty: none */
     struct str content_encoding;
-    time_t last_modified;          /* -1: none */
+    time_t last_modified;          /* -1: none; response_modified() reads it */
+    struct str modified_text;      /* Last-Modified as an upstream sent it, in that one's place */
     struct str etag;               /* with quotes and W/; empty: none */
     struct str location;           /* made absolute as it is sent, where it begins with "/" */
     struct str prepared;           /* lines prepared ahead ("Name: value\r\n"...): type, length,

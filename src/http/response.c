@@ -49,6 +49,24 @@ void response_forget_length(struct request *r)
     r->response.allow_ranges = false;
 }
 
+time_t response_modified(const struct request *r)
+{
+    const struct response *res = &r->response;
+
+    return res->modified_text.len ? clock_parse_http_date(res->modified_text) : res->last_modified;
+}
+
+struct str response_modified_text(const struct response *res, char space[HTTP_DATE_LEN])
+{
+    struct out o = out_fixed(space, HTTP_DATE_LEN);
+
+    if (res->modified_text.len)
+        return res->modified_text;
+    if (res->last_modified >= 0)
+        clock_put_http_date(&o, res->last_modified);
+    return out_str_of(&o);
+}
+
 void response_weaken_etag(struct request *r)
 {
     struct str *etag = &r->response.etag;
@@ -62,6 +80,7 @@ void response_forget_validators(struct request *r)
 {
     response_unprepare(r);
     r->response.last_modified = -1;
+    r->response.modified_text = (struct str){ NULL, 0 };
     r->response.etag = (struct str){ NULL, 0 };
 }
 

@@ -22,6 +22,10 @@ int response_redirect(struct request *r, unsigned status, struct str location);
 /* The name of the server as server_tokens allows; empty: none is told. */
 struct str response_server(struct request *r);
 
+/* When what is sent was last modified, in seconds; -1: nobody knows. */
+time_t response_modified(const struct request *r);
+/* The value of Last-Modified, perhaps written into `space`; empty: none is sent. */
+struct str response_modified_text(const struct response *res, char space[HTTP_DATE_LEN]);
 /* The value of Location: a path is made absolute, a URL is sent as it is. */
 void response_put_location(struct out *o, const struct request *r);
 

@@ -16,6 +16,7 @@
 #include "http/core.h"
 #include "http/files.h"
 #include "http/request.h"
+#include "http/response.h"
 #include "net/proxy_protocol.h"
 
 static struct request *request_of(const struct script *s)
@@ -416,8 +417,8 @@ static bool get_sent_description(struct script *s, struct str name, struct value
         if (res->length >= 0)
             out_uint(&o, (uint64_t)res->length);
     } else if (str_eq(name, STR("last_modified"))) {
-        if (res->last_modified >= 0)
-            clock_put_http_date(&o, res->last_modified);
+        char space[HTTP_DATE_LEN];
+        out_str(&o, response_modified_text(res, space));
     } else if (str_eq(name, STR("location"))) {
         out_str(&o, res->location);
     } else if (str_eq(name, STR("etag"))) {

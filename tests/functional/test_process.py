@@ -638,7 +638,7 @@ def test_socket_activation(tmp_path):
     words = [BINARY, *map(str, where)]
     launcher = ("import os, socket; s = socket.socket(); "
                 f"s.bind(('127.0.0.1', {port})); s.listen(); os.dup2(s.fileno(), 3); "
-                "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
+                "os.set_inheritable(3, True); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); "
                 f"os.execv({words[0]!r}, {words!r})")
     p = subprocess.Popen([sys.executable, "-c", launcher], stderr=open(tmp_path / "output", "wb"))
     try:

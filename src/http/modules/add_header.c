@@ -281,9 +281,8 @@ static void add_field(struct request *r, struct str name, struct str value)
 
     if (str_eq_nocase(name, STR("Last-Modified"))) {
         response_unprepare(r);
-        res->last_modified = value.len ? clock_parse_http_date(value) : -1;
-        if (value.len && res->last_modified < 0)
-            response_header(r, name, value);
+        res->last_modified = -1;
+        res->modified_text = template_safe(value) ? value : (struct str){ NULL, 0 };
     } else if (str_eq_nocase(name, STR("ETag"))) {
         response_unprepare(r);
         res->etag = template_safe(value) ? value : (struct str){ NULL, 0 };
@@ -357,8 +356,8 @@ static void set_expires(struct request *r, const struct expires_conf *e)
         age = until_time_of_day(e->seconds);
         break;
     case EXPIRES_MODIFIED:                     /* 0, and what has no such time, count from now */
-        if (e->seconds && r->response.last_modified >= 0)
-            age += r->response.last_modified - now;
+        if (e->seconds && response_modified(r) >= 0)
+            age += response_modified(r) - now;
         break;
     case EXPIRES_ACCESS:
         break;

@@ -193,7 +193,7 @@ static bool proxied_allows(struct request *r, unsigned proxied)
         return (proxied & PROXIED_EXPIRED) && is_expired(r, expires);
     if (cache_control_allows(r, proxied, headers_joined(h, &r->arena, STR("cache-control"))))
         return true;
-    if ((proxied & PROXIED_NO_LAST_MODIFIED) && r->response.last_modified < 0)
+    if ((proxied & PROXIED_NO_LAST_MODIFIED) && response_modified(r) < 0)
         return true;
     return (proxied & PROXIED_NO_ETAG) && r->response.etag.len == 0;
 }

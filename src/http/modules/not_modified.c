@@ -62,16 +62,16 @@ static bool precondition_failed(const struct request *r)
     if (headers_known(&r->headers, HEADER_IF_MATCH))
         return !matches(r, HEADER_IF_MATCH, false);
     struct str since = headers_value(&r->headers, HEADER_IF_UNMODIFIED_SINCE);
-    if (!since.data || r->response.last_modified < 0)
+    if (!since.data)
         return false;
     time_t when = clock_parse_http_date(since);
-    return when >= 0 && r->response.last_modified > when;
+    return when >= 0 && response_modified(r) > when;
 }
 
 static bool unmodified_since(const struct request *r, struct str since)
 {
     enum if_modified_since mode = core_conf(r->conf)->if_modified_since;
-    time_t modified = r->response.last_modified;
+    time_t modified = response_modified(r);
 
     if (mode == IMS_OFF || modified < 0)
         return false;

@@ -328,7 +328,7 @@ static bool if_range_holds(const struct request *r)
     if (value.len && value.data[value.len - 1] == '"')
         return str_starts(value, STR("\"")) && str_eq(value, r->response.etag);
     time_t when = clock_parse_http_date(value);
-    return when >= 0 && when == r->response.last_modified;
+    return when >= 0 && when == response_modified(r);
 }
 
 static int unsatisfiable(struct request *r)

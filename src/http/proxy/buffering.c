@@ -184,6 +184,13 @@ static void give_window(struct exchange *x, struct batch *out, size_t budget)
     }
 }
 
+/* The head's buffer was filled to its end: what follows fits into the same call to the client. */
+static bool is_more_at_hand(const struct exchange *x, const struct batch *out, size_t budget)
+{
+    return !x->current && x->in.end == x->in.limit && x->in.at == x->in.end && !batch_full(out) &&
+           out->bytes < budget && (x->link->connection.watch.ready & READY_READ);
+}
+
 static enum pull given(struct exchange *x)
 {
     if (x->complete && x->link)
@@ -209,16 +216,16 @@ static enum pull pull(struct source *s, struct batch *out, size_t budget)
         give_window(x, out, budget);
         if (x->broken)
             return PULL_ERROR;
-        if (out->bytes > before || x->complete)
+        if (x->complete || (out->bytes > before && !is_more_at_hand(x, out, budget)))
             return given(x);
-        if (!make_room(x, true))
-            return PULL_ERROR;
-        if (!read_more(x) && !x->broken) {
-            x->wanted = true;
-            return exchange_client_gone(x) ? PULL_ERROR : PULL_WAIT;
-        }
+        if (make_room(x, true) && read_more(x))
+            continue;
+        if (out->bytes > before)               /* if that is all, the next pull will say so */
+            return PULL_DATA;
         if (x->broken)
             return PULL_ERROR;
+        x->wanted = true;
+        return exchange_client_gone(x) ? PULL_ERROR : PULL_WAIT;
     }
 }
 

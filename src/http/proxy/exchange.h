@@ -180,8 +180,6 @@ bool exchange_may_try_again(const struct exchange *x, unsigned kind);
 unsigned exchange_kind_of_status(unsigned status);
 /* Lets go of the peer: to the pool where `reuse`. */
 void exchange_release(struct exchange *x, bool reuse);
-/* The value of the first field of that name, as the peer sent it; data NULL: there is none. */
-struct str exchange_field(const struct exchange *x, struct str name);
 /* The response's body has all come, and the trailers behind it: these become the client's. */
 void exchange_pass_trailers(struct exchange *x);
 /* The client has gone and nobody else wants the response. */

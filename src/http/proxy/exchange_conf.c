@@ -59,22 +59,22 @@ const struct type type_bind = {
 
 static bool parse_name(struct setting *s, void *field)
 {
-    struct name_list *list = field;
+    struct arena *a = setting_arena(s);
 
-    *ARRAY_PUSH(&list->names, setting_arena(s)) = arena_str(setting_arena(s), setting_arg(s, 1));
+    header_set_add(field, a, arena_str(a, setting_arg(s, 1)));
     return true;
 }
 
 static void print_names(const struct directive *row, const void *field, struct out *o)
 {
-    const struct name_list *list = field;
+    const struct header_set *set = field;
 
     (void)row;
-    for (unsigned i = 0; i < list->names.count; i++)
-        out_printf(o, i ? "; %.*s" : "%.*s", STR_ARG(list->names.items[i]));
+    for (unsigned i = 0; i < set->names.count; i++)
+        out_printf(o, i ? "; %.*s" : "%.*s", STR_ARG(set->names.items[i]));
 }
 
-const struct type type_name_list = { "field", "a field's name", parse_name, print_names };
+const struct type type_header_set = { "field", "a field's name", parse_name, print_names };
 
 bool exchange_bind_address(struct exchange *x, struct address *local)
 {

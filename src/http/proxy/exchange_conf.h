@@ -6,6 +6,7 @@
 #define HTTP_PROXY_EXCHANGE_CONF_H
 
 #include "http/core.h"
+#include "http/headers.h"
 #include "net/address.h"
 #include "script/conditions.h"
 
@@ -37,10 +38,6 @@ enum ignored {
     IGNORE_CACHE_CONTROL = 1 << 6,
     IGNORE_SET_COOKIE = 1 << 7,
     IGNORE_VARY = 1 << 8,
-};
-
-struct name_list {
-    ARRAY(struct str) names;
 };
 
 struct bind_conf {
@@ -81,7 +78,7 @@ struct exchange_conf {
     struct conditions allow;           /* without them a peer is not asked */
     struct store_conf store;
     unsigned ignore_headers;           /* enum ignored bits */
-    struct name_list hide, pass;
+    struct header_set hide, pass;
 };
 
 struct exchange;
@@ -92,7 +89,7 @@ bool exchange_bind_address(struct exchange *x, struct address *local);
 bool exchange_conf_finish(struct setting *s, struct exchange_conf *conf);
 
 extern const struct type type_bind;            /* struct bind_conf */
-extern const struct type type_name_list;       /* struct name_list: one name a line */
+extern const struct type type_header_set;      /* struct header_set: one name a line */
 extern const struct name_value next_upstream_names[];
 extern const struct name_value ignore_headers_names[];
 

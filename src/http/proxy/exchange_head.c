@@ -42,8 +42,8 @@ static bool take_type(struct exchange *x, const struct header *f)
 
 static bool take_modified(struct exchange *x, const struct header *f)
 {
-    x->request->response.last_modified = clock_parse_http_date(f->value);
-    return x->request->response.last_modified < 0;
+    x->request->response.modified_text = f->value;
+    return false;
 }
 
 static bool take_etag(struct exchange *x, const struct header *f)
@@ -110,70 +110,54 @@ static bool take_accel_charset(struct exchange *x, const struct header *f)
     return true;
 }
 
-static const struct {
-    struct str name;                   /* lower case */
+static const struct field_rule {
     take_field *take;
+    bool known;                        /* it says something to Weir: no business of a trailer */
     bool hidden;                       /* unless proxy_pass_header names it */
     bool counts;                       /* it means the same where it is hidden */
-} known[] = {
-    { STR_INIT("connection"), drop, false, false },
-    { STR_INIT("keep-alive"), drop, false, false },
-    { STR_INIT("transfer-encoding"), drop, false, false },
-    { STR_INIT("content-length"), drop, false, false },
-    { STR_INIT("proxy-connection"), drop, false, false },
-    { STR_INIT("te"), drop, false, false },
-    { STR_INIT("trailer"), take_trailer, false, false },
-    { STR_INIT("content-type"), take_type, false, false },
-    { STR_INIT("last-modified"), take_modified, false, false },
-    { STR_INIT("etag"), take_etag, false, false },
-    { STR_INIT("content-encoding"), take_encoding, false, false },
-    { STR_INIT("accept-ranges"), take_accept_ranges, false, false },
-    { STR_INIT("date"), take_date, true, false },
-    { STR_INIT("server"), take_server, true, false },
-    { STR_INIT("x-pad"), NULL, true, false },
-    { STR_INIT("x-accel-expires"), NULL, true, false },
-    { STR_INIT("x-accel-redirect"), NULL, true, false },
-    { STR_INIT("x-accel-limit-rate"), take_accel_rate, true, true },
-    { STR_INIT("x-accel-buffering"), take_accel_buffering, true, true },
-    { STR_INIT("x-accel-charset"), take_accel_charset, true, true },
+} rules[HEADER_COUNT] = {
+    [HEADER_CONNECTION] = { drop, true, false, false },
+    [HEADER_KEEP_ALIVE] = { drop, true, false, false },
+    [HEADER_TRANSFER_ENCODING] = { drop, true, false, false },
+    [HEADER_CONTENT_LENGTH] = { drop, true, false, false },
+    [HEADER_PROXY_CONNECTION] = { drop, true, false, false },
+    [HEADER_TE] = { drop, true, false, false },
+    [HEADER_TRAILER] = { take_trailer, true, false, false },
+    [HEADER_CONTENT_TYPE] = { take_type, true, false, false },
+    [HEADER_LAST_MODIFIED] = { take_modified, true, false, false },
+    [HEADER_ETAG] = { take_etag, true, false, false },
+    [HEADER_CONTENT_ENCODING] = { take_encoding, true, false, false },
+    [HEADER_ACCEPT_RANGES] = { take_accept_ranges, true, false, false },
+    [HEADER_DATE] = { take_date, true, true, false },
+    [HEADER_SERVER] = { take_server, true, true, false },
+    [HEADER_X_PAD] = { NULL, true, true, false },
+    [HEADER_X_ACCEL_EXPIRES] = { NULL, true, true, false },
+    [HEADER_X_ACCEL_REDIRECT] = { NULL, true, true, false },
+    [HEADER_X_ACCEL_LIMIT_RATE] = { take_accel_rate, true, true, true },
+    [HEADER_X_ACCEL_BUFFERING] = { take_accel_buffering, true, true, true },
+    [HEADER_X_ACCEL_CHARSET] = { take_accel_charset, true, true, true },
 };
-
-enum { KNOWN = sizeof known / sizeof known[0] };
-
-static int find_known(struct str name)
-{
-    for (unsigned i = 0; i < KNOWN; i++) {
-        if (known[i].name.len == name.len && str_eq_nocase(known[i].name, name))
-            return (int)i;
-    }
-    return -1;
-}
-
-static bool is_named(const struct name_list *list, struct str name)
-{
-    for (unsigned i = 0; i < list->names.count; i++) {
-        if (str_eq_nocase(list->names.items[i], name))
-            return true;
-    }
-    return false;
-}
 
 static void pass_field(struct exchange *x, const struct header *f)
 {
-    int k = find_known(f->name);
-    bool hidden = (k >= 0 && known[k].hidden) || is_named(&x->conf->hide, f->name);
+    const struct field_rule *rule = &rules[f->id];
+    bool hidden = (rule->hidden || header_set_has(&x->conf->hide, f)) &&
+                  !header_set_has(&x->conf->pass, f);
 
-    if (hidden && is_named(&x->conf->pass, f->name))
-        hidden = false;
-    if (k >= 0 && known[k].take && (!known[k].hidden || !hidden || known[k].counts) &&
-        !known[k].take(x, f))
+    if (rule->take && (!rule->hidden || !hidden || rule->counts) && !rule->take(x, f))
         return;
     if (hidden || (!x->head.upgrade && x->head.fields.known[HEADER_CONNECTION] &&
                    headers_nominate(&x->head.fields, f->name)))
         return;
     struct str value = x->wire->rewrite(x, f);
     if (value.data)
-        headers_add(&x->request->response.headers, &x->request->arena, f->name, value);
+        headers_add_as(&x->request->response.headers, &x->request->arena, f->id, f->name, value);
+}
+
+/* Whether it goes on outside of a response's head. */
+static bool may_pass_beside(const struct exchange *x, const struct header *f)
+{
+    return !rules[f->id].known && !header_set_has(&x->conf->hide, f);
 }
 
 void exchange_pass_trailers(struct exchange *x)
@@ -182,20 +166,9 @@ void exchange_pass_trailers(struct exchange *x)
 
     for (unsigned i = 0; i < x->trailers.list.count; i++) {
         const struct header *f = &x->trailers.list.items[i];
-        if (find_known(f->name) < 0 && !is_named(&x->conf->hide, f->name))
-            headers_add(&r->response.trailers, &r->arena, f->name, f->value);
+        if (may_pass_beside(x, f))
+            headers_add_as(&r->response.trailers, &r->arena, f->id, f->name, f->value);
     }
-}
-
-struct str exchange_field(const struct exchange *x, struct str name)
-{
-    const struct headers *h = &x->head.fields;
-
-    for (unsigned i = 0; i < h->list.count; i++) {
-        if (str_eq_nocase(h->list.items[i].name, name))
-            return h->list.items[i].value;
-    }
-    return (struct str){ NULL, 0 };
 }
 
 /* ---- elsewhere ---- */
@@ -225,17 +198,16 @@ static bool climbs(struct str target)
  * answer go with it. */
 static int redirect(struct exchange *x, struct str to)
 {
-    static const struct str kept[] = {
-        STR_INIT("content-type"), STR_INIT("set-cookie"), STR_INIT("content-disposition"),
-        STR_INIT("cache-control"), STR_INIT("expires"), STR_INIT("accept-ranges"),
-        STR_INIT("x-accel-limit-rate"), STR_INIT("x-accel-charset"),
+    static const enum header_id kept[] = {
+        HEADER_CONTENT_TYPE, HEADER_SET_COOKIE, HEADER_CONTENT_DISPOSITION, HEADER_CACHE_CONTROL,
+        HEADER_EXPIRES, HEADER_ACCEPT_RANGES, HEADER_X_ACCEL_LIMIT_RATE, HEADER_X_ACCEL_CHARSET,
     };
     struct request *r = x->request;
 
     for (unsigned i = 0; i < x->head.fields.list.count; i++) {
         const struct header *f = &x->head.fields.list.items[i];
         for (unsigned n = 0; n < sizeof kept / sizeof kept[0]; n++) {
-            if (str_eq_nocase(f->name, kept[n]))
+            if (f->id == kept[n])
                 pass_field(x, f);
         }
     }
@@ -277,8 +249,7 @@ static int intercept(struct exchange *x)
 
     for (unsigned i = 0; i < x->head.fields.list.count; i++) {
         const struct header *f = &x->head.fields.list.items[i];
-        if (x->head.status == STATUS_UNAUTHORIZED &&
-            str_eq_nocase(f->name, STR("www-authenticate")))
+        if (x->head.status == STATUS_UNAUTHORIZED && f->id == HEADER_WWW_AUTHENTICATE)
             response_header(r, f->name, f->value);
     }
     exchange_release(x, false);
@@ -333,7 +304,7 @@ int exchange_respond(struct exchange *x)
     struct request *r = x->request;
     struct attempt *a = exchange_attempt(x);
     unsigned kind = exchange_kind_of_status(x->head.status);
-    struct str elsewhere = exchange_field(x, STR("x-accel-redirect"));
+    struct str elsewhere = headers_value(&x->head.fields, HEADER_X_ACCEL_REDIRECT);
 
     a->status = x->head.status;
     a->header_ms = (int64_t)(clock_ms() - a->start_ms);
@@ -373,9 +344,8 @@ static void pass_hints(struct exchange *x)
 
     for (unsigned i = 0; i < x->head.fields.list.count; i++) {
         const struct header *f = &x->head.fields.list.items[i];
-        if (find_known(f->name) < 0 && !is_named(&x->conf->hide, f->name) &&
-            !headers_nominate(&x->head.fields, f->name))
-            headers_add(&fields, &r->arena, f->name, f->value);
+        if (may_pass_beside(x, f) && !headers_nominate(&x->head.fields, f->name))
+            headers_add_as(&fields, &r->arena, f->id, f->name, f->value);
     }
     r->wire->interim(r, x->head.status, &fields);
 }

@@ -109,9 +109,11 @@ static enum head_result take_connection(struct exchange *x, struct str value)
 
 static enum head_result take_field(struct exchange *x, struct str name, struct str value)
 {
-    if (proxied_take_field(x, name, value) == HEAD_BAD)
+    enum header_id id = header_id(name);
+
+    if (proxied_take_field(x, id, name, value) == HEAD_BAD)
         return HEAD_BAD;
-    switch (header_id(name)) {
+    switch (id) {
     case HEADER_TRANSFER_ENCODING:
         if (!str_eq_nocase(value, STR("chunked")))
             return proxied_bad(x, "unknown \"Transfer-Encoding\"", value);

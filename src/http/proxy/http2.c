@@ -52,7 +52,7 @@ static void put_field(void *to, struct str name, struct str value)
 {
     bool odd_te = str_eq_nocase(name, STR("te")) && !str_eq_nocase(value, STR("trailers"));
 
-    if (!headers_is_of_http1(header_id(name), name) && !odd_te && !str_eq_nocase(name, STR("host")))
+    if (!headers_is_of_http1(header_id(name)) && !odd_te && !str_eq_nocase(name, STR("host")))
         put(to, name, value);
 }
 
@@ -119,12 +119,13 @@ static enum head_result take_head(struct exchange *x, struct cursor c)
 
     while (cursor_left(&c)) {
         struct str name = cursor_str(&c, cursor_u16(&c)), value = cursor_str(&c, cursor_u32(&c));
+        enum header_id id = header_id(name);
         enum head_result result = HEAD_MORE;
         if (first != str_eq(name, STR(":status")))
             return proxied_bad(x, "a head without a status, or with two", name);
-        if (headers_is_of_http1(header_id(name), name))
+        if (headers_is_of_http1(id))
             return proxied_bad(x, "a field that HTTP/2 has not", name);
-        result = first ? take_status(x, value) : proxied_take_field(x, name, value);
+        result = first ? take_status(x, value) : proxied_take_field(x, id, name, value);
         if (result == HEAD_BAD)
             return HEAD_BAD;
         first = false;

@@ -70,16 +70,10 @@ struct str proxied_host(struct exchange *x)
 
     for (unsigned i = 0; conf->own_host && i < conf->headers.items.count; i++) {
         const struct set_header *h = &conf->headers.items.items[i];
-        if (str_eq_nocase(h->name, STR("host")))
+        if (h->id == HEADER_HOST)
             return template_value(&h->value, request_script(x->request));
     }
     return proxied_of(x)->target.host;
-}
-
-static bool is_framing(struct str name)
-{
-    return str_eq_nocase(name, STR("content-length")) ||
-           str_eq_nocase(name, STR("transfer-encoding"));
 }
 
 /* RFC 9110 section 7.8; a tunnel takes the whole connection. */
@@ -96,10 +90,9 @@ static bool put_set_headers(struct exchange *x, const struct sink *to)
     for (unsigned i = 0; i < conf->headers.items.count; i++) {
         const struct set_header *h = &conf->headers.items.items[i];
         struct str value = template_value(&h->value, request_script(x->request));
-        bool upgrade = str_eq_nocase(h->name, STR("upgrade"));
-        if (value.len == 0 || is_framing(h->name))
+        if (value.len == 0 || h->id == HEADER_CONTENT_LENGTH || h->id == HEADER_TRANSFER_ENCODING)
             continue;
-        if (upgrade && !may_upgrade(x->request))
+        if (h->id == HEADER_UPGRADE && !may_upgrade(x->request))
             continue;
         if (!template_safe(value)) {
             exchange_log(x, LOG_LEVEL_ERROR, 0, "the value of \"%.*s\" has a line break in it",
@@ -107,9 +100,9 @@ static bool put_set_headers(struct exchange *x, const struct sink *to)
             return false;
         }
         sink_put(to, h->name, value);
-        if (str_eq_nocase(h->name, STR("connection")) && str_eq_nocase(value, STR("close")))
+        if (h->id == HEADER_CONNECTION && str_eq_nocase(value, STR("close")))
             proxied_of(x)->close = true;
-        if (upgrade)
+        if (h->id == HEADER_UPGRADE)
             proxied_of(x)->upgrade = true;
     }
     return true;
@@ -132,22 +125,6 @@ static void put_default_headers(struct exchange *x, bool keeps, const struct sin
         put_number(to, STR("Content-Length"), (uint64_t)x->body_length);
 }
 
-static bool is_replaced(const struct proxy_conf *conf, const struct header *f)
-{
-    if (f->id != HEADER_OTHER)
-        return conf->replaced >> f->id & 1;
-    for (unsigned i = 0; i < conf->replaced_names.names.count; i++) {
-        if (str_eq_nocase(conf->replaced_names.names.items[i], f->name))
-            return true;
-    }
-    return false;
-}
-
-static bool is_max_forwards(const struct header *f)
-{
-    return str_eq_nocase(f->name, STR("max-forwards"));
-}
-
 /* One less than it was: RFC 9110 section 7.6.2.  What is no number goes on as it is. */
 static void put_max_forwards(const struct sink *to, const struct header *f)
 {
@@ -167,9 +144,10 @@ static void put_client_headers(struct exchange *x, const struct sink *to)
 
     for (unsigned i = 0; i < h->list.count; i++) {
         const struct header *f = &h->list.items[i];
-        if (is_replaced(proxied_conf(x), f) || (nominates && headers_nominate(h, f->name)))
+        if (header_set_has(&proxied_conf(x)->replaced, f) ||
+            (nominates && headers_nominate(h, f->name)))
             continue;
-        if (x->request->method == METHOD_OPTIONS && is_max_forwards(f))
+        if (f->id == HEADER_MAX_FORWARDS && x->request->method == METHOD_OPTIONS)
             put_max_forwards(to, f);
         else
             sink_put(to, f->name, f->value);
@@ -204,48 +182,46 @@ enum head_result proxied_bad(struct exchange *x, const char *what, struct str te
     return HEAD_BAD;
 }
 
-/* Fields of which the first counts: who believes one is not to be fooled by who believes
- * another. */
-static bool is_single(struct str name)
+/* Fields of which the first counts: who believes one is not to be fooled by who believes another. */
+static bool is_single(enum header_id id)
 {
-    static const struct str names[] = {
-        STR_INIT("content-type"), STR_INIT("content-encoding"), STR_INIT("content-range"),
-        STR_INIT("date"), STR_INIT("expires"), STR_INIT("last-modified"), STR_INIT("etag"),
-        STR_INIT("server"), STR_INIT("location"), STR_INIT("refresh"), STR_INIT("accept-ranges"),
-        STR_INIT("x-accel-expires"), STR_INIT("x-accel-redirect"), STR_INIT("x-accel-limit-rate"),
-        STR_INIT("x-accel-buffering"), STR_INIT("x-accel-charset"),
-    };
-
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (names[i].len == name.len && str_eq_nocase(names[i], name))
-            return true;
+    switch (id) {
+    case HEADER_CONTENT_TYPE:
+    case HEADER_CONTENT_ENCODING:
+    case HEADER_CONTENT_RANGE:
+    case HEADER_DATE:
+    case HEADER_EXPIRES:
+    case HEADER_LAST_MODIFIED:
+    case HEADER_ETAG:
+    case HEADER_SERVER:
+    case HEADER_LOCATION:
+    case HEADER_REFRESH:
+    case HEADER_ACCEPT_RANGES:
+    case HEADER_X_ACCEL_EXPIRES:
+    case HEADER_X_ACCEL_REDIRECT:
+    case HEADER_X_ACCEL_LIMIT_RATE:
+    case HEADER_X_ACCEL_BUFFERING:
+    case HEADER_X_ACCEL_CHARSET:
+        return true;
+    default:
+        return false;
     }
-    return false;
 }
 
-static bool has_field(const struct headers *h, struct str name)
-{
-    for (unsigned i = 0; i < h->list.count; i++) {
-        if (h->list.items[i].name.len == name.len && str_eq_nocase(h->list.items[i].name, name))
-            return true;
-    }
-    return false;
-}
-
-enum head_result proxied_take_field(struct exchange *x, struct str name, struct str value)
+enum head_result proxied_take_field(struct exchange *x, enum header_id id, struct str name,
+                                    struct str value)
 {
     struct headers *h = &x->head.fields;
-    enum header_id id = header_id(name);
     uint64_t length;
 
-    if (is_single(name) && has_field(h, name)) {
+    if (h->known[id] && is_single(id)) {
         exchange_log(x, LOG_LEVEL_WARN, 0, "upstream sent duplicate header line: \"%.*s: %.*s\", "
                     "ignored", STR_ARG(name), STR_ARG(value));
         return HEAD_MORE;
     }
-    if ((id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING) && h->known[id])
+    if (h->known[id] && (id == HEADER_CONTENT_LENGTH || id == HEADER_TRANSFER_ENCODING))
         return proxied_bad(x, "duplicate header line", name);
-    headers_add(h, &x->request->arena, name, value);
+    headers_add_as(h, &x->request->arena, id, name, value);
     if (id != HEADER_CONTENT_LENGTH)
         return HEAD_MORE;
     if (!str_to_u64(value, &length) || length > INT64_MAX)
@@ -280,14 +256,10 @@ struct str proxied_target_part(const struct request *r, bool port)
 /* OPTIONS that is not to be passed on any more: Weir is whom it asks. */
 static bool ends_here(const struct request *r)
 {
+    struct str most = headers_value(&r->headers, HEADER_MAX_FORWARDS);
     uint64_t left;
 
-    for (unsigned i = 0; r->method == METHOD_OPTIONS && i < r->headers.list.count; i++) {
-        const struct header *f = &r->headers.list.items[i];
-        if (is_max_forwards(f) && str_to_u64(f->value, &left) && left == 0)
-            return true;
-    }
-    return false;
+    return r->method == METHOD_OPTIONS && str_to_u64(most, &left) && left == 0;
 }
 
 /* false: what is said to the peer can't be kept secret (logged). */

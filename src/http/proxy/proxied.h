@@ -53,7 +53,8 @@ void proxied_put_uri(struct exchange *x, struct out *o);
 
 /* A field for x->head: those that may be there once only are, and Content-Length is a number. 
  * HEAD_MORE, or HEAD_BAD (logged). */
-enum head_result proxied_take_field(struct exchange *x, struct str name, struct str value);
+enum head_result proxied_take_field(struct exchange *x, enum header_id id, struct str name,
+                                    struct str value);
 /* Logs what the peer sent: HEAD_BAD. */
 enum head_result proxied_bad(struct exchange *x, const char *what, struct str text);
 /* Whether nothing follows the head, whatever it says. */

@@ -23,7 +23,8 @@
 static bool parse_set_header(struct setting *s, void *field)
 {
     struct set_headers *list = field;
-    struct set_header h = { .name = arena_str(setting_arena(s), setting_arg(s, 1)) };
+    struct set_header h = { .id = header_id(setting_arg(s, 1)),
+                            .name = arena_str(setting_arena(s), setting_arg(s, 1)) };
 
     if (h.name.len == 0 || !template_safe(h.name))
         return setting_invalid(s, 1);
@@ -128,9 +129,9 @@ static const struct directive rows[] = {
       .help = "Show error_page's pages in the place of the server's from 300 on." },
     { "proxy_force_ranges", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(force_ranges),
       .initial = "off", .help = "Serve parts of responses whatever the server says of that." },
-    { "proxy_hide_header", EVERYWHERE, ARGS(1), &type_name_list, EXCHANGE(hide), .flags = REPEATS,
+    { "proxy_hide_header", EVERYWHERE, ARGS(1), &type_header_set, EXCHANGE(hide), .flags = REPEATS,
       .help = "A field of responses that is not passed to clients." },
-    { "proxy_pass_header", EVERYWHERE, ARGS(1), &type_name_list, EXCHANGE(pass), .flags = REPEATS,
+    { "proxy_pass_header", EVERYWHERE, ARGS(1), &type_header_set, EXCHANGE(pass), .flags = REPEATS,
       .help = "A field of responses that is passed to clients though it usually is not." },
     { "proxy_ignore_headers", EVERYWHERE, ARGS_RANGE(1, ARGS_ANY), &type_bitmask,
       EXCHANGE(ignore_headers), .data = ignore_headers_names,
@@ -163,15 +164,25 @@ static const struct directive rows[] = {
     { 0 },
 };
 
-/* A name that proxy_set_header or Weir itself puts in the place of the client's. */
-static void replace(struct setting *s, struct proxy_conf *conf, struct str name)
+/* Of the client's fields, those that speak of its connection, or that proxy_set_header or Weir itself makes
+ * anew. */
+static void settle_headers(struct setting *s, struct proxy_conf *conf)
 {
-    enum header_id id = header_id(name);
+    static const enum header_id own[] = {
+        HEADER_HOST, HEADER_CONNECTION, HEADER_CONTENT_LENGTH, HEADER_TRANSFER_ENCODING, HEADER_TE,
+        HEADER_KEEP_ALIVE, HEADER_EXPECT, HEADER_UPGRADE, HEADER_PROXY_CONNECTION,
+    };
 
-    if (id != HEADER_OTHER)
-        conf->replaced |= (uint64_t)1 << id;
-    else
-        *ARRAY_PUSH(&conf->replaced_names.names, setting_arena(s)) = name;
+    conf->replaced = (struct header_set){ 0 };
+    conf->own_host = conf->own_connection = false;
+    for (unsigned i = 0; i < sizeof own / sizeof own[0]; i++)
+        conf->replaced.ids |= (uint64_t)1 << own[i];
+    for (unsigned i = 0; i < conf->headers.items.count; i++) {
+        const struct set_header *h = &conf->headers.items.items[i];
+        header_set_add(&conf->replaced, setting_arena(s), h->name);
+        conf->own_host |= h->id == HEADER_HOST;
+        conf->own_connection |= h->id == HEADER_CONNECTION;
+    }
 }
 
 /* Which bodies go on as they come. */
@@ -188,20 +199,7 @@ static bool finish(struct setting *s, void *field)
 {
     struct proxy_conf *conf = field;
 
-    conf->replaced = (uint64_t)1 << HEADER_HOST | (uint64_t)1 << HEADER_CONNECTION |
-                     (uint64_t)1 << HEADER_CONTENT_LENGTH |
-                     (uint64_t)1 << HEADER_TRANSFER_ENCODING |
-                     (uint64_t)1 << HEADER_TE | (uint64_t)1 << HEADER_KEEP_ALIVE |
-                     (uint64_t)1 << HEADER_EXPECT | (uint64_t)1 << HEADER_UPGRADE;
-    conf->replaced_names = (struct name_list){ 0 };
-    conf->own_host = conf->own_connection = false;
-    replace(s, conf, STR("Proxy-Connection"));
-    for (unsigned i = 0; i < conf->headers.items.count; i++) {
-        struct str name = conf->headers.items.items[i].name;
-        replace(s, conf, name);
-        conf->own_host |= str_eq_nocase(name, STR("Host"));
-        conf->own_connection |= str_eq_nocase(name, STR("Connection"));
-    }
+    settle_headers(s, conf);
     settle_streaming(conf);
     if (conf->pass && (conf->exchange.max_temp_file_size || conf->exchange.store.on))
         temp_path_use(s, &conf->exchange.temp_path);

@@ -11,6 +11,7 @@ struct proxy_pass;                     /* http/proxy/proxy_pass.h */
 
 /* A line of proxy_set_header. */
 struct set_header {
+    enum header_id id;
     struct str name;
     struct template value;
 };
@@ -28,8 +29,7 @@ struct proxy_conf {
     struct rewrites redirects, cookie_domains, cookie_paths;
     struct cookie_flags_list cookie_flags;
     /* made by finish(): */
-    uint64_t replaced;                 /* ids of the client's fields that stay here, as bits */
-    struct name_list replaced_names;   /* of those without an id */
+    struct header_set replaced;        /* of the client's fields, those that stay here */
     bool own_host, own_connection;     /* proxy_set_header names them */
 };
 

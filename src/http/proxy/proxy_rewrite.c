@@ -422,13 +422,13 @@ static struct str rewrite_cookie(const struct exchange *x, struct str value)
 
 struct str proxy_rewrite_field(struct exchange *x, const struct header *f)
 {
-    switch (f->name.len) {
-    case sizeof "location" - 1:
-        return str_eq_nocase(f->name, STR("location")) ? rewrite_location(x, f->value) : f->value;
-    case sizeof "refresh" - 1:
-        return str_eq_nocase(f->name, STR("refresh")) ? rewrite_refresh(x, f->value) : f->value;
-    case sizeof "set-cookie" - 1:
-        return str_eq_nocase(f->name, STR("set-cookie")) ? rewrite_cookie(x, f->value) : f->value;
+    switch (f->id) {
+    case HEADER_LOCATION:
+        return rewrite_location(x, f->value);
+    case HEADER_REFRESH:
+        return rewrite_refresh(x, f->value);
+    case HEADER_SET_COOKIE:
+        return rewrite_cookie(x, f->value);
     default:
         return f->value;
     }

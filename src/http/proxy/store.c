@@ -84,7 +84,8 @@ static bool move_across(const struct store *s, mode_t mode)
 
 static void set_time(const struct store *s)
 {
-    time_t modified = clock_parse_http_date(exchange_field(s->exchange, STR("last-modified")));
+    const struct headers *fields = &s->exchange->head.fields;
+    time_t modified = clock_parse_http_date(headers_value(fields, HEADER_LAST_MODIFIED));
     struct timespec times[2] = { { .tv_sec = modified }, { .tv_sec = modified } };
 
     if (modified >= 0)

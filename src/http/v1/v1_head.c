@@ -93,10 +93,7 @@ static unsigned add_field(struct request *r, struct str name, struct str value, 
 
     if (repeated && header_rule(id) == HEADER_UNIQUE)
         return bad_field(r, "duplicate", line);
-    struct header *f = ARRAY_PUSH(&r->headers.list, &r->arena);
-    *f = (struct header){ .name = name, .value = value, .id = (uint8_t)id };
-    if (id != HEADER_OTHER && !repeated)
-        r->headers.known[id] = (uint16_t)r->headers.list.count;
+    headers_add_as(&r->headers, &r->arena, id, name, value);
     return 0;
 }
 

@@ -55,6 +55,21 @@ static size_t span_of(struct str s, unsigned class)
     return i;
 }
 
+/* Whether s may be a field's value.  Eight bytes at a time where none is a control character: those
+ * below 0x20 borrow from the top bit. */
+static bool is_value(struct str s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+
+    while (s.len >= 8) {
+        uint64_t w = str_word(s.data);
+        if (((w - ones * 0x20) & ~w & ones * 0x80) && span_of(str_first(s, 8), VALUE) != 8)
+            return false;
+        s = str_from(s, 8);
+    }
+    return span_of(s, VALUE) == s.len;
+}
+
 bool v1_is_token(struct str s)
 {
     return s.len > 0 && span_of(s, TOKEN) == s.len;
@@ -172,7 +187,7 @@ enum v1_result v1_parse_field(struct str line, bool underscores, struct str *nam
         return V1_BAD;
     *name = str_first(line, len);
     *value = str_trim(str_from(line, len + 1));
-    if (span_of(*value, VALUE) != value->len)
+    if (!is_value(*value))
         return V1_BAD;
     return odd ? V1_SKIP : V1_OK;
 }

@@ -45,6 +45,7 @@ static void put_status(struct out *o, const struct response *res)
 static void put_description(struct out *o, const struct request *r)
 {
     const struct response *res = &r->response;
+    char space[HTTP_DATE_LEN];
 
     if (res->content_type.len) {
         OUT_LITERAL(o, "Content-Type: ");
@@ -61,9 +62,10 @@ static void put_description(struct out *o, const struct request *r)
         out_uint(o, (uint64_t)res->length);
         OUT_LITERAL(o, "\r\n");
     }
-    if (res->last_modified >= 0) {
+    struct str modified = response_modified_text(res, space);
+    if (modified.len) {
         OUT_LITERAL(o, "Last-Modified: ");
-        clock_put_http_date(o, res->last_modified);
+        out_str(o, modified);
         OUT_LITERAL(o, "\r\n");
     }
 }

@@ -74,7 +74,7 @@ static bool is_odd(struct str name, bool underscores)
 /* Fields that have no place in HTTP/2 (section 8.2.2). */
 static bool is_of_connection(const struct hpack_field *f)
 {
-    return headers_is_of_http1((enum header_id)f->id, f->name) ||
+    return headers_is_of_http1((enum header_id)f->id) ||
            (f->id == HEADER_TE && !str_eq_nocase(f->value, STR("trailers")));
 }
 
@@ -105,10 +105,8 @@ static void add_field(struct v2_head *h, const struct hpack_field *f)
         refuse(h, "a duplicate field", f->name);
         return;
     }
-    struct header *field = ARRAY_PUSH(&to->list, &h->request->arena);
-    *field = (struct header){ .name = keep(h, f->name), .value = keep(h, f->value), .id = f->id };
-    if (f->id != HEADER_OTHER && !repeated)
-        to->known[f->id] = (uint16_t)to->list.count;
+    headers_add_as(to, &h->request->arena, (enum header_id)f->id, keep(h, f->name),
+                   keep(h, f->value));
 }
 
 static void take_regular(struct v2_head *h, const struct hpack_field *f)

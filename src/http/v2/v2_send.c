@@ -52,11 +52,9 @@ static void put_description(struct v2 *v, struct out *o, const struct request *r
         out_uint(&value, (uint64_t)res->length);
         put_plain(v, o, STR("content-length"), out_str_of(&value));
     }
-    if (res->last_modified >= 0) {
-        value.at = value.start;
-        clock_put_http_date(&value, res->last_modified);
-        put_plain(v, o, STR("last-modified"), out_str_of(&value));
-    }
+    struct str modified = response_modified_text(res, space);
+    if (modified.len)
+        put_plain(v, o, STR("last-modified"), modified);
     if (res->etag.len)
         put_plain(v, o, STR("etag"), res->etag);
     if (res->content_encoding.len)
@@ -69,7 +67,7 @@ static void put_fields(struct v2 *v, struct out *o, const struct headers *fields
 {
     for (unsigned i = 0; i < fields->list.count; i++) {
         const struct header *f = &fields->list.items[i];
-        if (!f->hidden && !headers_is_of_http1((enum header_id)f->id, f->name))
+        if (!f->hidden && !headers_is_of_http1((enum header_id)f->id))
             put_plain(v, o, f->name, f->value);
     }
 }
