@@ -3,18 +3,21 @@
  */
 #include "base/syslog.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "base/out.h"
 
 enum {
     TAG_MAX = 32,              /* RFC 3164 section 4.1.3 */
     HOST_MAX = 255,
+    SYSLOG_PORT = 514,
     SEVERITY_INFO = 6,
     FACILITY_LOCAL7 = 23,
     WARN_EVERY = 60000,        /* ms */
@@ -34,6 +37,7 @@ static const char *const severities[] = {
 struct reading {
     struct arena *arena;
     struct syslog *syslog;
+    const struct syslog_names *names;
     struct str problem;
     bool no_host;
 };
@@ -99,11 +103,11 @@ static void read_unix(struct reading *r, struct str path)
 }
 
 /* Cuts "host", "host:port", "[v6]" or "[v6]:port". */
-static bool split_address(struct str value, struct str *host, struct str *port)
+static bool split_address(struct str value, struct str *host, unsigned *port)
 {
     struct str rest;
 
-    *port = STR("514");
+    *port = SYSLOG_PORT;
     if (str_starts(value, STR("["))) {
         ptrdiff_t end = str_index(value, ']');
         if (end < 0)
@@ -117,31 +121,58 @@ static bool split_address(struct str value, struct str *host, struct str *port)
     }
     if (rest.len > 0 && rest.data[0] != ':')
         return false;
-    if (rest.len > 0)
-        *port = str_from(rest, 1);
-    unsigned number;
-    return host->len > 0 && str_to_uint(*port, 65535, &number) && number > 0;
+    if (rest.len > 0 && !str_to_uint(str_from(rest, 1), 65535, port))
+        return false;
+    return host->len > 0 && *port > 0;
+}
+
+static void set_port(struct sockaddr_storage *address, unsigned port)
+{
+    if (address->ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+}
+
+static bool read_digits(struct str host, struct syslog *s)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)&s->address;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&s->address;
+    char text[INET6_ADDRSTRLEN];
+    struct out o = out_fixed(text, sizeof text);
+
+    out_str(&o, host);
+    out_char(&o, '\0');
+    if (o.overflow)
+        return false;
+    if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+        in->sin_family = AF_INET;
+        s->address_len = sizeof *in;
+    } else if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+        in6->sin6_family = AF_INET6;
+        s->address_len = sizeof *in6;
+    } else
+        return false;
+    return true;
 }
 
 static void read_inet(struct reading *r, struct str value)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV }, *found;
-    struct str host, port;
+    struct syslog *s = r->syslog;
+    struct str host, why;
+    unsigned port;
 
     if (!split_address(value, &host, &port)) {
         problem(r, "", value, " is not the address of a syslog server");
         return;
     }
-    int failed = getaddrinfo(arena_str(r->arena, host).data, arena_str(r->arena, port).data,
-                             &hints, &found);
-    if (failed) {
-        r->problem = arena_printf(r->arena, "the syslog server \"%.*s\" was not found: %s",
-                                  STR_ARG(host), gai_strerror(failed));
+    if (!read_digits(host, s) &&
+        !r->names->find(r->names->who, host, &s->address, &s->address_len, &why)) {
+        r->problem = arena_printf(r->arena, "the syslog server \"%.*s\" was not found: %.*s",
+                                  STR_ARG(host), STR_ARG(why));
         return;
     }
-    memcpy(&r->syslog->address, found->ai_addr, found->ai_addrlen);
-    r->syslog->address_len = found->ai_addrlen;
-    freeaddrinfo(found);
+    set_port(&s->address, port);
 }
 
 static void read_server(struct reading *r, struct str value)
@@ -191,10 +222,11 @@ static struct str name_of_machine(struct arena *a)
     return arena_str(a, str_of(name));
 }
 
-struct syslog *syslog_parse(struct arena *a, struct str text, struct str *problem_found)
+struct syslog *syslog_parse(struct arena *a, struct str text, const struct syslog_names *names,
+                            struct str *problem_found)
 {
     struct syslog *s = ARENA_NEW(a, struct syslog);
-    struct reading r = { .arena = a, .syslog = s };
+    struct reading r = { .arena = a, .syslog = s, .names = names };
     unsigned seen = 0;
 
     *s = (struct syslog){

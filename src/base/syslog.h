@@ -25,10 +25,18 @@ struct syslog {
     uint64_t warned_ms;        /* clock_ms() of the last warning, 0: none */
 };
 
+/* Who finds the address of a host's name; its port is not looked at.  false: *problem says why not. */
+struct syslog_names {
+    bool (*find)(void *who, struct str host, struct sockaddr_storage *address, socklen_t *len,
+                 struct str *problem);
+    void *who;
+};
+
 /* Reads "server=ADDRESS[:PORT]|unix:PATH[,facility=][,tag=][,severity=][,nohostname]", with or
- * without "syslog:" before it; a host name is resolved here, once, which may take its time.  All
- * of it lives in the arena.  NULL: *problem says what is wrong, in words for a person. */
-struct syslog *syslog_parse(struct arena *a, struct str text, struct str *problem);
+ * without "syslog:" before it.  All of it lives in the arena.  NULL: *problem says what is wrong, in
+ * words for a person. */
+struct syslog *syslog_parse(struct arena *a, struct str text, const struct syslog_names *names,
+                            struct str *problem);
 /* `text` is one message without an end of line. */
 void syslog_send(struct syslog *s, unsigned severity, struct str text);
 /* Before its memory goes. */

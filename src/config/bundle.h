@@ -6,10 +6,21 @@
 #ifndef CONFIG_BUNDLE_H
 #define CONFIG_BUNDLE_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "config/tree.h"
+
+/* By what a file is known to be the same still. */
+struct file_mark {
+    struct timespec changed;
+    off_t size;
+    ino_t inode;
+};
 
 struct bundle_file {
     struct str path, content;
+    struct file_mark mark;             /* when it was read; not packed */
 };
 
 struct bundle {

@@ -32,6 +32,7 @@ struct diag {
     struct arena arena;
     ARRAY(struct diag_item) items;     /* by file and line, those without a place at the end */
     unsigned errors, warnings;
+    ARRAY(struct str) files;           /* whose contents are to blame; a path may come again */
     bool advise;                       /* a person asks (-t): tell also of what is right, but may bite */
     /* Where the line of the last mistake was found: the next one mostly follows. */
     const char *seek_text, *seek_at;

@@ -58,7 +58,7 @@ struct type {
     const char *expected;              /* "a size such as 8k or 1m", in messages */
     /* Reads s->node into the field; false after setting_error(). */
     bool (*parse)(struct setting *s, void *field);
-    /* Shows the value as it would be written after the directive's name. */
+    /* Shows the value as it would be written after the directive's name; NULL: there is none to show. */
     void (*print)(const struct directive *row, const void *field, struct out *o);
 };
 

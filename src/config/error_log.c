@@ -5,6 +5,7 @@
 
 #include "base/syslog.h"
 #include "config.h"
+#include "config/names.h"
 #include "config/resolve.h"
 #include "config/types.h"
 
@@ -25,12 +26,13 @@ static void fini_syslog(void *data)
 /* Where the lines go, by the directive's first word. */
 static bool open_target(struct setting *s, struct str where, struct log_target *t)
 {
+    struct syslog_names names = names_for_syslog(s);
     struct str problem;
 
     if (str_eq(where, STR("stderr")))
         t->file = stderr_file();
     else if (str_starts(where, STR("syslog:"))) {
-        t->syslog = syslog_parse(setting_arena(s), where, &problem);
+        t->syslog = syslog_parse(setting_arena(s), where, &names, &problem);
         if (!t->syslog)
             return setting_error(s, 1, "%.*s", STR_ARG(problem));
         generation_cleanup(s->config->generation, fini_syslog, t->syslog);

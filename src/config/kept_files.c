@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/out.h"
@@ -28,19 +29,59 @@ static bool read_all(int fd, struct out *o)
     }
 }
 
-static bool read_file(struct arena *a, struct str path, struct str *content)
+static struct file_mark mark_of(const struct stat *st)
 {
-    int fd = open(path.data, O_RDONLY | O_CLOEXEC);
+    return (struct file_mark){ st->st_mtim, st->st_size, st->st_ino };
+}
+
+bool kept_files_mark(const char *path, struct file_mark *m)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return false;
+    *m = mark_of(&st);
+    return true;
+}
+
+/* What is written while it is read makes another mark than this one. */
+static bool read_open(int fd, struct arena *a, struct bundle_file *f)
+{
     struct out o = out_growing(a, KEPT_FILE_MAX);
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !read_all(fd, &o))
+        return false;
+    f->mark = mark_of(&st);
+    f->content = arena_str(a, out_str_of(&o));
+    return true;
+}
+
+static bool read_file(struct arena *a, struct bundle_file *f)
+{
+    int fd = open(f->path.data, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return false;
-    bool good = read_all(fd, &o);
+    bool good = read_open(fd, a, f);
     int error = errno;
     close(fd);
     errno = error;
-    *content = arena_str(a, out_str_of(&o));
     return good;
+}
+
+/* false: it is not among those. */
+static bool copy_held(const struct bundle *held, struct arena *a, struct bundle_file *f)
+{
+    for (unsigned i = 0; held && i < held->files.count; i++) {
+        const struct bundle_file *h = &held->files.items[i];
+        if (!str_eq(h->path, f->path))
+            continue;
+        f->content = arena_str(a, h->content);
+        f->mark = h->mark;
+        return true;
+    }
+    return false;
 }
 
 /* What is known already: all of a bundle, or what was read so far. */
@@ -101,9 +142,37 @@ bool kept_files_read(struct setting *s, struct str path, struct str *content)
         errno = ENOENT;
         return false;
     }
-    if (!read_file(&g->arena, path, content))
+    struct bundle_file f = { .path = arena_str(&g->arena, path) };
+    if (!copy_held(s->config->held, &g->arena, &f) && !read_file(&g->arena, &f)) {
+        int error = errno;
+        kept_files_blame(s, path);
+        errno = error;
         return false;
-    *ARRAY_PUSH(&g->files, &g->arena) =
-        (struct bundle_file){ arena_str(&g->arena, path), *content };
+    }
+    *ARRAY_PUSH(&g->files, &g->arena) = f;
+    *content = f.content;
     return true;
+}
+
+void kept_files_make(struct setting *s, struct str key,
+                     struct str (*make)(struct arena *a, struct str what), struct str what,
+                     struct str *content)
+{
+    struct arena *a = &s->config->generation->arena;
+
+    if (is_known(s->config, key, content))
+        return;
+    struct bundle_file f = { .path = arena_str(a, key) };
+    if (!copy_held(s->config->held, a, &f))
+        f.content = arena_str(a, make(&s->config->scratch, what));
+    *content = f.content;
+    if (!s->config->packed)
+        *ARRAY_PUSH(&s->config->generation->files, a) = f;
+}
+
+void kept_files_blame(const struct setting *s, struct str path)
+{
+    struct diag *d = s->config->diag;
+
+    *ARRAY_PUSH(&d->files, &d->arena) = arena_str(&d->arena, path);
 }

@@ -3,8 +3,7 @@
  */
 #include "config/listen_words.h"
 
-#include <netdb.h>
-
+#include "config/names.h"
 #include "config/types.h"
 
 struct str setting_place(const struct setting *s)
@@ -88,21 +87,13 @@ static void add_address(struct setting *s, struct listen_words *w, const struct 
 /* A name has all its addresses. */
 static bool add_name(struct setting *s, struct listen_words *w, struct str host)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
-    struct str name = arena_str(&s->config->scratch, host);
-    int error = getaddrinfo(name.data, NULL, &hints, &found);
+    struct names_found found;
 
-    if (error)
-        return bad_address(s, "host not found", str_of(gai_strerror(error)));
-    for (struct addrinfo *i = found; i; i = i->ai_next) {
-        struct address a = { .len = i->ai_addrlen };
-        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
-            continue;
-        memcpy(&a.any, i->ai_addr, i->ai_addrlen);
-        add_address(s, w, &a);
-    }
-    freeaddrinfo(found);
-    return w->addresses.count > 0 || bad_address(s, "host not found", STR("it has no address"));
+    if (!names_find(s, host, 0, &found))
+        return bad_address(s, "host not found", found.problem);
+    for (unsigned i = 0; i < found.count; i++)
+        add_address(s, w, &found.items[i]);
+    return true;
 }
 
 static bool add_host(struct setting *s, struct listen_words *w, struct str host)

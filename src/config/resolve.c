@@ -534,3 +534,10 @@ struct generation *config_resolve_packed(const struct bundle *b, struct diag *di
 
     return resolve(&c, b->prefix, b->conf_prefix);
 }
+
+struct generation *config_resolve_again(const struct bundle *b, struct diag *diag)
+{
+    struct config c = { .tree = b->tree, .held = b, .diag = diag };
+
+    return resolve(&c, b->prefix, b->conf_prefix);
+}

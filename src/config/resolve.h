@@ -27,6 +27,7 @@ struct config {
     struct str prefix;                 /* folder that relative paths start from, with its slash */
     struct str conf_prefix;            /* folder of the configuration file, with its slash */
     const struct bundle *packed;       /* what the tree came in, with files; NULL: from the disk */
+    const struct bundle *held;         /* files whose contents stay, whatever the disk has; or NULL */
     struct arena scratch;              /* until the load ends */
     /* For resolve.c alone: */
     ARRAY(struct applied) applied;     /* in the blocks whose own lines are being applied */
@@ -78,6 +79,8 @@ struct generation *config_resolve(const struct tree *t, struct str prefix, struc
                                   struct diag *diag);
 /* The same of what the master has read and packed. */
 struct generation *config_resolve_packed(const struct bundle *b, struct diag *diag);
+/* The same once more, with contents of files from the disk, but for those in `b`. */
+struct generation *config_resolve_again(const struct bundle *b, struct diag *diag);
 
 /*
  * For a row's open(): resolves the lines of s->node as a block of `context` under s->block.  The block

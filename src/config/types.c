@@ -171,6 +171,16 @@ void print_time(struct out *o, uint64_t ms)
         out_str(o, str_of(time_units[i].name));
 }
 
+void print_cache_limits(struct out *o, unsigned max, time_t inactive)
+{
+    if (max == 0) {
+        OUT_LITERAL(o, "off");
+        return;
+    }
+    out_printf(o, "max=%u inactive=", max);
+    print_time(o, (uint64_t)inactive * 1000);
+}
+
 /* Whether a reader would take the text apart, or for something else, if it stood there as it is. */
 static bool must_quote(struct str s)
 {
@@ -218,6 +228,13 @@ void print_word(struct out *o, struct str s)
         out_char(o, letter ? letter : s.data[i]);
     }
     out_char(o, '"');
+}
+
+void print_nothing(const struct directive *row, const void *field, struct out *o)
+{
+    (void)row;
+    (void)field;
+    (void)o;
 }
 
 /* ---- types ---- */
@@ -438,13 +455,6 @@ static bool type_parse_accepted(struct setting *s, void *field)
     return true;
 }
 
-static void type_print_accepted(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 const struct type type_flag = { "on | off", "on or off", type_parse_flag, type_print_flag };
 const struct type type_number = { "number", "a number", type_parse_number, type_print_number };
 const struct type type_size = { "size", "a size such as 8k or 1m", type_parse_size,
@@ -465,4 +475,4 @@ const struct type type_path = { "path", "a path", type_parse_path, type_print_st
 const struct type type_conf_path = { "path", "a path", type_parse_conf_path, type_print_str };
 const struct type type_bufs = { "number size", "a number and a size, such as 4 8k", type_parse_bufs,
                                 type_print_bufs };
-const struct type type_accepted = { "", "anything", type_parse_accepted, type_print_accepted };
+const struct type type_accepted = { "", "anything", type_parse_accepted, NULL };

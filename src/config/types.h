@@ -52,7 +52,11 @@ bool parse_flag(struct str s, bool *value);
 bool parse_enum(struct str s, const struct name_value *names, unsigned *value);
 void print_size(struct out *o, uint64_t value);
 void print_time(struct out *o, uint64_t ms);
+/* What a cache may hold: "off" (max is 0), or "max=N inactive=time". */
+void print_cache_limits(struct out *o, unsigned max, time_t inactive);
 /* A text as one word of a configuration: quoted and escaped where it must be. */
 void print_word(struct out *o, struct str s);
+/* The print() of a type whose field has nothing to be written.  (Without a field a type needs none.) */
+void print_nothing(const struct directive *row, const void *field, struct out *o);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "config/types.h"
 
-static bool is_true(const struct template *t, struct script *s)
+bool condition_is_true(const struct template *t, struct script *s)
 {
     struct str value = template_value(t, s);
 
@@ -15,7 +15,7 @@ static bool is_true(const struct template *t, struct script *s)
 bool conditions_any(const struct conditions *c, struct script *s)
 {
     for (unsigned i = 0; i < c->list.count; i++) {
-        if (is_true(&c->list.items[i], s))
+        if (condition_is_true(&c->list.items[i], s))
             return true;
     }
     return false;
@@ -24,7 +24,7 @@ bool conditions_any(const struct conditions *c, struct script *s)
 bool conditions_all(const struct conditions *c, struct script *s)
 {
     for (unsigned i = 0; i < c->list.count; i++) {
-        if (!is_true(&c->list.items[i], s))
+        if (!condition_is_true(&c->list.items[i], s))
             return false;
     }
     return true;

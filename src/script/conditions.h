@@ -10,6 +10,7 @@ struct conditions {
     ARRAY(struct template) list;
 };
 
+bool condition_is_true(const struct template *t, struct script *s);
 /* Whether one of them is true; whether all are (as they are where there are none). */
 bool conditions_any(const struct conditions *c, struct script *s);
 bool conditions_all(const struct conditions *c, struct script *s);

@@ -64,10 +64,3 @@ bool config_define_variable(struct setting *s, unsigned word, struct variable *v
         return setting_error(s, word, "the duplicate \"%.*s\" variable", STR_ARG(var->name));
     return true;
 }
-
-void config_print_nothing(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}

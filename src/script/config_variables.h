@@ -27,7 +27,5 @@ const struct variable *config_variable(struct setting *s, unsigned word, struct 
 bool config_variable_name(struct setting *s, unsigned word, struct str *name);
 /* Defines the variable that word `word` names; false after setting_error(): duplicate variable. */
 bool config_define_variable(struct setting *s, unsigned word, struct variable *var);
-/* The print() of types whose lines only define a variable: there is no field to show. */
-void config_print_nothing(const struct directive *row, const void *field, struct out *o);
 
 #endif

@@ -27,15 +27,8 @@ static bool parse_zone(struct setting *s, void *field)
            limit_zone_define(s, 2, name, size, &tag, sizeof(unsigned));
 }
 
-static void print_zone(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 const struct type type_conn_limit_zone = {
-    "key zone=name:size", "a key and zone=name:size", parse_zone, print_zone,
+    "key zone=name:size", "a key and zone=name:size", parse_zone, NULL,
 };
 
 static bool parse_limit(struct setting *s, void *field)

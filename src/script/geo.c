@@ -410,7 +410,6 @@ static const struct type type_geo = {
     .name = "networks",
     .expected = "a block of networks and values",
     .parse = geo_parse,
-    .print = config_print_nothing,
 };
 
 #define GEO_ROWS(where)                                                                            \

@@ -186,7 +186,6 @@ static const struct type type_map = {
     .name = "map",
     .expected = "a block of texts and values",
     .parse = map_parse,
-    .print = config_print_nothing,
 };
 
 #define MAP_ROWS(where)                                                                            \

@@ -122,7 +122,6 @@ static const struct type type_split = {
     .name = "shares",
     .expected = "a block of percentages and values",
     .parse = split_parse,
-    .print = config_print_nothing,
 };
 
 #define SPLIT_ROWS(where)                                                                          \

@@ -3,8 +3,7 @@
  */
 #include "script/trusted.h"
 
-#include <netdb.h>
-
+#include "config/names.h"
 #include "config/resolve.h"
 
 static void add(struct setting *s, struct trusted *t, const struct cidr *network)
@@ -15,24 +14,18 @@ static void add(struct setting *s, struct trusted *t, const struct cidr *network
 /* A name stands for all its addresses. */
 static bool add_name(struct setting *s, struct trusted *t, struct str name)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
+    struct names_found found;
 
-    int error = getaddrinfo(arena_str(&s->config->scratch, name).data, NULL, &hints, &found);
-    if (error)
-        return setting_error(s, 1, "host not found in set_real_ip_from \"%.*s\": %s", STR_ARG(name),
-                             gai_strerror(error));
-    for (struct addrinfo *i = found; i; i = i->ai_next) {
-        struct cidr c = { .family = i->ai_family };
-        struct address a = { .len = i->ai_addrlen };
-        if (i->ai_addrlen > sizeof a.in6)
-            continue;
-        memcpy(&a.any, i->ai_addr, i->ai_addrlen);
-        struct peer p = peer_of(&a);
+    if (!names_find(s, name, 0, &found))
+        return setting_error(s, 1, "host not found in set_real_ip_from \"%.*s\": %.*s", STR_ARG(name),
+                             STR_ARG(found.problem));
+    for (unsigned i = 0; i < found.count; i++) {
+        struct peer p = peer_of(&found.items[i]);
+        struct cidr c = { .family = p.family };
         memcpy(c.ip, p.ip, sizeof c.ip);
         memset(c.mask, 0xff, sizeof c.mask);
         add(s, t, &c);
     }
-    freeaddrinfo(found);
     return true;
 }
 

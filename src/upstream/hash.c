@@ -184,7 +184,7 @@ static bool parse(struct setting *s, void *field)
 }
 
 static const struct type type = {
-    "key [consistent]", "a key, and perhaps consistent", parse, upstream_print_nothing,
+    "key [consistent]", "a key, and perhaps consistent", parse, NULL,
 };
 
 static const struct directive rows[] = {

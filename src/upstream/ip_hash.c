@@ -41,7 +41,7 @@ static bool parse(struct setting *s, void *field)
     return upstream_set_balancer(s, &balancer, NULL);
 }
 
-static const struct type type = { "", "nothing", parse, upstream_print_nothing };
+static const struct type type = { "", "nothing", parse, NULL };
 
 static const struct directive rows[] = {
     { "ip_hash", IN_UPSTREAM, ARGS(0), &type,

@@ -35,7 +35,7 @@ static bool parse(struct setting *s, void *field)
 
 static const struct type type = {
     "header | last_byte [inflight]", "header or last_byte, and perhaps inflight", parse,
-    upstream_print_nothing,
+    NULL,
 };
 
 static const struct directive rows[] = {

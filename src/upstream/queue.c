@@ -109,7 +109,7 @@ static bool parse(struct setting *s, void *field)
 }
 
 static const struct type type = {
-    "number [timeout=time]", "a number, and perhaps timeout=time", parse, upstream_print_nothing,
+    "number [timeout=time]", "a number, and perhaps timeout=time", parse, NULL,
 };
 
 static const struct directive rows[] = {

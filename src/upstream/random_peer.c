@@ -77,7 +77,7 @@ static bool parse(struct setting *s, void *field)
     return upstream_set_balancer(s, count > 1 ? &two : &one, method);
 }
 
-static const struct type type = { "[two [least_conn | least_time=header | least_time=last_byte]]", "nothing, or two and a method", parse, upstream_print_nothing };
+static const struct type type = { "[two [least_conn | least_time=header | least_time=last_byte]]", "nothing, or two and a method", parse, NULL };
 
 static const struct directive rows[] = {
     { "random", IN_UPSTREAM, ARGS_RANGE(0, 2), &type,

@@ -57,7 +57,7 @@ static bool parse(struct setting *s, void *field)
     return good;
 }
 
-const struct type type_state_file = { "file", "a file's name", parse, upstream_print_nothing };
+const struct type type_state_file = { "file", "a file's name", parse, NULL };
 
 /* ---- writing ---- */
 

@@ -273,7 +273,7 @@ static bool parse(struct setting *s, void *field)
 }
 
 static const struct type type = {
-    "method parameters", "cookie, route or learn, and its parameters", parse, upstream_print_nothing,
+    "method parameters", "cookie, route or learn, and its parameters", parse, NULL,
 };
 
 static const struct directive rows[] = {
