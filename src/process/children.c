@@ -341,6 +341,20 @@ void children_replace(struct generation *g, unsigned count)
     add_missing(count);
 }
 
+static bool takes_generations(const struct child *c)
+{
+    return c->state == CHILD_STARTING || c->state == CHILD_SERVING;
+}
+
+/* The worker goes on with what it has, until a new process has taken its place. */
+static void on_failed(struct child *c, unsigned number, struct str why)
+{
+    log_note(LOG_LEVEL_WARN, 0, "worker process %d cannot take up what it was sent (%.*s): "
+                                "a new process replaces it", (int)c->pid, STR_ARG(why));
+    if (number == newest->number && takes_generations(c) && holder(c->ordinal) == c)
+        replace(c);
+}
+
 void children_adopt(struct generation *g, unsigned count, int bundle)
 {
     newest = g;
@@ -349,10 +363,11 @@ void children_adopt(struct generation *g, unsigned count, int bundle)
     LIST_EACH(node, &children) {
         struct child *c = child_at(node);
 
-        if (c->state != CHILD_STARTING && c->state != CHILD_SERVING)
+        if (!takes_generations(c) || c->sent == g->number)
             continue;
         c->sent = g->number;
-        packet_send(&c->channel, g, bundle, c->ordinal);
+        if (!packet_send(&c->channel, g, bundle, c->ordinal))
+            on_failed(c, g->number, STR("it could not be sent"));
     }
     add_missing(count);
 }
@@ -393,15 +408,6 @@ static void on_ready(struct child *c, unsigned number)
     }
     if (settled())
         on_settled();
-}
-
-/* The worker goes on with what it has, until a new process has taken its place. */
-static void on_failed(struct child *c, unsigned number, struct str why)
-{
-    log_note(LOG_LEVEL_WARN, 0, "worker process %d cannot take up the new configuration (%.*s): "
-                                "a new process replaces it", (int)c->pid, STR_ARG(why));
-    if (number == newest->number && c->state == CHILD_SERVING && holder(c->ordinal) == c)
-        replace(c);
 }
 
 static void on_message(struct channel *channel, struct message *m)

@@ -266,8 +266,7 @@ bool limits_need_new_workers(const struct generation *old_generation,
 
 /* ---- environment ---- */
 
-/* "NAME=value" of a line of `env`, from the environment where it gives none; NULL: it is not set.
- * */
+/* "NAME=value" of a line of `env`, from the environment where it gives none; NULL: it is not set. */
 static char *variable(struct str line)
 {
     struct str rest = line, name = str_split(&rest, '=');

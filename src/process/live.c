@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -38,7 +37,6 @@ static void forget(void *data)
     log_settle_all();
     close_logs(e->generation);
     list_remove(&e->link);
-    free(e);
     if (on_change && live_oldest() != before)
         on_change(live_oldest());
 }
@@ -56,10 +54,8 @@ static void run_last(struct generation *g, void (*run)(void *data), void *data)
 
 void live_track(struct generation *g)
 {
-    struct entry *e = malloc(sizeof *e);
+    struct entry *e = ARENA_NEW(&g->arena, struct entry);
 
-    if (!e)
-        abort();                       /* 24 bytes, before the generation is used */
     e->generation = g;
     list_push(&entries, &e->link);
     run_last(g, forget, e);

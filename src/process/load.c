@@ -4,6 +4,7 @@
 #include "process/load.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,31 +21,35 @@ enum { MASTER_DESCRIPTORS = 64 };      /* besides those of two generations and o
 
 static unsigned last_number;
 
-struct loaded load_again(struct tree *t, const struct options *o, struct diag *d)
+static struct loaded numbered(struct tree *t, struct generation *g, const struct diag *d)
 {
-    struct loaded l = { .tree = t };
-
-    if (!dynamic_load(l.tree, o->prefix, d))
-        return l;
-    l.generation = config_resolve(l.tree, o->prefix, o->conf_prefix, d);
-    if (l.generation && d->errors) {
-        generation_unref(l.generation);
-        l.generation = NULL;
+    if (g && d->errors) {
+        generation_unref(g);
+        g = NULL;
     }
-    if (!l.generation) {
+    if (g)
+        g->number = ++last_number;
+    else
         dynamic_restore();
-        return l;
-    }
-    l.generation->number = ++last_number;
-    return l;
+    return (struct loaded){ t, g };
 }
 
 struct loaded load_read(const struct options *o, struct diag *d)
 {
     if (o->error_log_given)
         error_log_default_path = o->error_log;
-    return load_again(o->text.data ? tree_parse(STR("weir serve"), o->text, d)
-                                   : tree_read(o->conf_path, o->globals, d), o, d);
+    struct tree *t = o->text.data ? tree_parse(STR("weir serve"), o->text, d)
+                                  : tree_read(o->conf_path, o->globals, d);
+    if (!dynamic_load(t, o->prefix, d))
+        return (struct loaded){ .tree = t };
+    return numbered(t, config_resolve(t, o->prefix, o->conf_prefix, d), d);
+}
+
+struct loaded load_again(const struct bundle *b, struct diag *d)
+{
+    if (!dynamic_load(b->tree, b->prefix, d))
+        return (struct loaded){ .tree = b->tree };
+    return numbered(b->tree, config_resolve_again(b, d), d);
 }
 
 void load_free(struct loaded *l)
@@ -54,6 +59,35 @@ void load_free(struct loaded *l)
     if (l->tree)
         tree_free(l->tree);
     *l = (struct loaded){ 0 };
+}
+
+/* A descriptor of a folder to give away.  A symbolic link is followed where it is root's own alone:
+ * what another user's leads to would become the workers'.  -1: errno. */
+static int open_own_folder(const char *path)
+{
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    int fd = open(path, flags | O_NOFOLLOW), error = errno;
+    struct stat st;
+
+    if (fd >= 0 || lstat(path, &st) != 0 || !S_ISLNK(st.st_mode)) {
+        errno = error;
+        return fd;
+    }
+    if (st.st_uid == geteuid())
+        return open(path, flags);
+    errno = EPERM;
+    return -1;
+}
+
+static void give_folder(const char *path, uid_t user)
+{
+    int fd = open_own_folder(path);
+
+    if (fd < 0 || fchown(fd, user, (gid_t)-1) != 0)
+        log_note(LOG_LEVEL_ALERT, errno, "folder \"%s\" could not be given to the workers%s", path,
+                 fd < 0 && errno == EPERM ? ": it is a link that belongs to another user" : "");
+    if (fd >= 0)
+        close(fd);
 }
 
 /* Folders for temporary files belong to the workers' user, and to no one else. */
@@ -68,8 +102,8 @@ static void make_temp_folders(const struct generation *g)
 
         if (mkdir(path, 0700) != 0 && errno != EEXIST)
             log_note(LOG_LEVEL_ALERT, errno, "mkdir() \"%s\" failed", path);
-        else if (geteuid() == 0 && chown(path, user.uid, (gid_t)-1) != 0)
-            log_note(LOG_LEVEL_ALERT, errno, "chown() \"%s\" failed", path);
+        else if (geteuid() == 0)
+            give_folder(path, user.uid);
     }
 }
 

@@ -16,8 +16,9 @@ struct loaded {
 
 /* Reads and resolves.  Mistakes and warnings are in diag. */
 struct loaded load_read(const struct options *o, struct diag *d);
-/* The same from a tree that was read before, with the files that it names read anew. */
-struct loaded load_again(struct tree *t, const struct options *o, struct diag *d);
+/* The same from a tree that was read before, with the files that it names read anew, but for those in
+ * `b`. */
+struct loaded load_again(const struct bundle *b, struct diag *d);
 void load_free(struct loaded *l);
 
 /* Opens log files, zones and sockets of `g`, which is not in use yet.  false (logged): nothing

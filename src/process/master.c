@@ -158,25 +158,10 @@ static bool try_reload(void)
     return done;
 }
 
-/* Of the tree in use, whose files have changed. */
-static bool renew(struct tree *t)
+static bool renew(struct loaded *l)
 {
-    struct loaded l;
-    struct diag d;
+    bool done = take_over(l);
 
-    if (phase != RUNNING)
-        return true;
-    diag_init(&d);
-    l = load_again(t, options, &d);
-    diag_log(&d, log_process);
-    bool done = take_over(&l);
-    if (done) {
-        renewal_again(l.generation);
-        l.generation = NULL;
-    }
-    l.tree = NULL;                     /* not ours */
-    load_free(&l);
-    diag_fini(&d);
     chunk_trim(SPARE_CHUNKS);
     return done;
 }
@@ -214,6 +199,7 @@ static void tell_manager_of_end(void)
 static void terminate(void)
 {
     phase = TERMINATING;
+    renewal_end();
     tell_manager_of_end();
     children_stop_respawning();
     children_signal(SIGTERM);
@@ -223,6 +209,7 @@ static void terminate(void)
 static void quit(void)
 {
     phase = QUITTING;
+    renewal_end();
     tell_manager_of_end();
     children_stop_respawning();
     children_quit();
@@ -233,6 +220,7 @@ static void quit(void)
 static void retire(void)
 {
     phase = RETIRED;
+    renewal_end();
     children_stop_respawning();
     children_quit();
 }
@@ -241,6 +229,7 @@ static void come_back(void)
 {
     phase = RUNNING;
     children_start(current, limits_workers(process_conf(current)));
+    renewal_begin(options, renew);
 }
 
 static void upgrade(void)
@@ -346,7 +335,7 @@ int master_run(const struct options *o, struct generation *g, bool background)
     children_init(on_settled, on_swept);
     if (notify_interval())
         timer_set(&alive_timer, notify_interval());
-    renewal_begin(renew);
+    renewal_begin(options, renew);
     children_start(g, limits_workers(process_conf(g)));
     while (phase < QUITTING || children_running()) {
         loop_turn(-1);

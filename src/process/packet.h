@@ -9,8 +9,7 @@
 #include "process/sockets.h"
 #include "process/zones.h"
 
-/* The master: sends all of `g`, whose sockets and zones are committed.  false: the worker is gone.
- * */
+/* The master: sends all of `g`, whose sockets and zones are committed.  false: it can't be sent. */
 bool packet_send(struct channel *c, const struct generation *g, int bundle, unsigned ordinal);
 /* The master: all log files of `g`, opened anew. */
 bool packet_send_logs(struct channel *c, const struct generation *g);

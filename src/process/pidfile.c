@@ -71,6 +71,13 @@ void pidfile_remove(void)
     aside = false;
 }
 
+void pidfile_after_fork(void)
+{
+    if (file >= 0)
+        close(file);
+    file = -1;
+}
+
 bool pidfile_set_aside(void)
 {
     if (file < 0)

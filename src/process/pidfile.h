@@ -14,6 +14,8 @@
 bool pidfile_write(struct str path);
 /* Removes the file if this process wrote it. */
 void pidfile_remove(void);
+/* In a child, after fork: the file is the master's affair. */
+void pidfile_after_fork(void);
 /* To path.oldbin, while a new binary starts, and back. */
 bool pidfile_set_aside(void);
 void pidfile_take_back(void);

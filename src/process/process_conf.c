@@ -318,16 +318,10 @@ static bool parse_debug_connection(struct setting *s, void *field)
     return true;
 }
 
-static void print_nothing(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row, (void)field, (void)o;
-}
-
 static const struct type type_debug_connection = {
     .name = "address | CIDR | unix:",
     .expected = "an address or a network",
     .parse = parse_debug_connection,
-    .print = print_nothing,
 };
 
 static bool open_events(struct setting *s)

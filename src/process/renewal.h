@@ -1,20 +1,23 @@
 /*
- * renewal: watches the certificates and keys of the configuration in use, for the master: those that
- * were renewed on disk are served without a reload.  What else has changed on disk, the file of
- * configuration before all, stays out: the tree in use is kept for that and resolved again.
+ * renewal: watches the certificates and keys of the configuration in use, for the process that has read
+ * them: those that were renewed on disk are served without a reload.  What else has changed on disk, the
+ * file of configuration before all, stays out: the tree in use is kept for that and resolved again.
+ *
+ * What is no good keeps its former content, a certificate and its key together, and holds up nobody
+ * else's.  It may be the first half of a renewal whose second is still to come, so nothing is said of it
+ * for some seconds.
  */
 #ifndef PROCESS_RENEWAL_H
 #define PROCESS_RENEWAL_H
 
-#include "config/generation.h"
-#include "config/tree.h"
+#include "process/load.h"
 
-/* The configuration in use is this; its tree becomes ours. */
+/* The configuration in use is this, until the next call; its tree becomes ours. */
 void renewal_watch(struct tree *t, const struct generation *g);
-/* Begins to look, once a second, where there are such files.  `renew` resolves the tree again, which
- * stays ours, and takes what came of it into use by renewal_again(); false (logged): it is no good. */
-void renewal_begin(bool (*renew)(struct tree *t));
-/* The tree in use has been resolved again, to this. */
-void renewal_again(const struct generation *g);
+/* Begins to look, more than once a second, where there are such files.  `use` takes a generation into
+ * use, together with its reference; false (logged): it could not, and what it got is left as it was. */
+void renewal_begin(const struct options *o, bool (*use)(struct loaded *l));
+/* No more looks, until it is begun anew. */
+void renewal_end(void);
 
 #endif

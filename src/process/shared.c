@@ -53,8 +53,7 @@ void shared_give_slot(unsigned slot)
 
 void shared_use(unsigned slot, unsigned workers)
 {
-    /* Slots are given out from the lowest; twice as many are in use while all are being replaced.
-     * */
+    /* Slots are given out from the lowest; twice as many are in use while all are being replaced. */
     unsigned count = 2 * workers + 2;
 
     if (count <= slot)

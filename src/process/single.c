@@ -15,6 +15,7 @@
 #include "process/notify.h"
 #include "process/pidfile.h"
 #include "process/process_conf.h"
+#include "process/renewal.h"
 #include "process/serving.h"
 #include "process/shared.h"
 #include "process/signals.h"
@@ -35,6 +36,17 @@ static bool use(struct generation *g)
     return done;
 }
 
+/* false (logged): the generation is still the caller's. */
+static bool take_over(struct loaded *l)
+{
+    if (!load_open(l->generation, 1, false)) {
+        dynamic_restore();
+        return false;
+    }
+    load_commit(l->generation, 1);
+    return use(l->generation);
+}
+
 static void reload(const struct options *o)
 {
     struct diag d;
@@ -45,12 +57,9 @@ static void reload(const struct options *o)
     diag_init(&d);
     l = load_read(o, &d);
     diag_log(&d, log_process);
-    if (l.generation && load_open(l.generation, 1, false)) {
-        load_commit(l.generation, 1);
-        if (use(l.generation))
-            l.generation = NULL;
-    } else if (l.generation) {
-        dynamic_restore();
+    if (l.generation && take_over(&l)) {
+        renewal_watch(l.tree, l.generation);
+        l = (struct loaded){ 0 };
     }
     load_free(&l);
     diag_fini(&d);
@@ -61,6 +70,7 @@ static void obey(const struct options *o, unsigned orders)
 {
     if (orders & ORDER_QUIT) {
         notify_stopping();
+        renewal_end();
         serving_quit();
     }
     if (orders & ORDER_RELOAD)
@@ -77,6 +87,7 @@ int single_run(const struct options *o, struct generation *g)
     if (!use(g))
         return 1;
     live_on_change(zones_sweep);
+    renewal_begin(o, take_over);
     notify_ready("serving in one process");
     do {
         loop_turn(-1);

@@ -27,17 +27,11 @@
 
 enum { MASTER_DESCRIPTORS = 4096 };
 
-/* What went wrong before the configuration was known is also written where people look for it: the
- * terminal, and the error log of the new generation as soon as that is open. */
-static struct generation *read_configuration(const struct options *o)
+static struct generation *read_configuration(const struct options *o, struct diag *d)
 {
-    struct loaded l;
-    struct diag d;
+    struct loaded l = load_read(o, d);
 
-    diag_init(&d);
-    l = load_read(o, &d);
-    diag_print(&d, stderr, isatty(STDERR_FILENO));
-    diag_fini(&d);
+    diag_print(d, stderr, isatty(STDERR_FILENO));
     if (l.generation)
         renewal_watch(l.tree, l.generation);
     else
@@ -106,6 +100,16 @@ static struct log *log_of_start(struct generation *g)
     return both;
 }
 
+/* What was shown before the configuration was known goes to its log as well. */
+static void log_warnings(const struct diag *d, const struct log *log)
+{
+    for (unsigned i = 0; i < log->count; i++) {
+        if (log->targets[i].file && log->targets[i].file->fd == STDERR_FILENO)
+            return;
+    }
+    diag_log(d, log);
+}
+
 static bool open_all(const struct options *o, struct generation *g)
 {
     struct worker_user user;
@@ -142,14 +146,18 @@ static bool enter_background(const struct generation *g)
 int start_server(const struct options *o)
 {
     struct generation *g;
+    struct diag d;
 
     clock_update();
     signals_block();
     inherit_init();
     notify_init();
-    g = read_configuration(o);
+    diag_init(&d);
+    g = read_configuration(o, &d);
     if (!g || !share_memory() || !open_all(o, g))
         return 1;
+    log_warnings(&d, main_log(g));
+    diag_fini(&d);
     if (process_conf(g)->daemon && !enter_background(g))
         return 1;
     load_commit(g, process_conf(g)->master_process ? limits_workers(process_conf(g)) : 1);

@@ -18,6 +18,7 @@
 #include "process/limits.h"
 #include "process/live.h"
 #include "process/packet.h"
+#include "process/pidfile.h"
 #include "process/serving.h"
 #include "process/shared.h"
 #include "process/signals.h"
@@ -115,6 +116,9 @@ static void reopen(struct message *m)
     struct log_cursor at = { 0 };
     int fd;
 
+    if (packet_number(m) == 0)         /* it was cut: lines would go to a file that was moved away */
+        answer(MESSAGE_FAILED, serving_generation()->number,
+               STR("no descriptor is free for its logs"));
     while (packet_take_log(m, &at, &fd))
         live_replace_log(packet_number(m), at.index, fd);
 }
@@ -131,12 +135,12 @@ static void on_message(struct channel *c, struct message *m)
             return;
         break;
     case MESSAGE_ADOPT:
-        if (incoming.number && packet_number(m) == incoming.number) {
+        if (incoming.number && packet_number(m) == incoming.number)
             adopt();
-            incoming_clear(&incoming);
-            return;
-        }
-        break;
+        else                           /* no descriptor was free for what the others brought */
+            answer(MESSAGE_FAILED, packet_number(m), STR("it came without some of its parts"));
+        incoming_clear(&incoming);
+        return;
     case MESSAGE_REOPEN:
         reopen(m);
         return;
@@ -241,6 +245,7 @@ void worker_main(const struct worker_start *start)
     enum debug_points wish;
 
     log_after_fork();
+    pidfile_after_fork();
     os_set_title("weir: worker process");
     if (!begin(start))
         exit(2);
