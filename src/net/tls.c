@@ -108,6 +108,8 @@ static bool put_record(struct tls *t, const char *data, size_t size)
 {
     size_t written;
 
+    if (!t->ssl)
+        return tls_takeover_record(t, data, size);
     if (!SSL_is_init_finished(t->ssl))
         return SSL_write_early_data(t->ssl, data, size, &written) == 1 && written == size;
     return SSL_write(t->ssl, data, (int)size) == (int)size;
@@ -271,6 +273,11 @@ static ssize_t tls_recv(struct connection *c, void *buffer, size_t size)
         errno = t->error ? t->error : EPROTO;
         return t->eof && !t->error ? 0 : IO_ERROR;
     }
+    if (!t->ssl) {
+        ssize_t n = tls_takeover_recv(t, buffer, size);
+        t->received += n > 0;
+        return n == IO_ERROR ? broken(t) : n;
+    }
     if (t->early) {
         ssize_t n = recv_early(t, buffer, size);
         if (n != 0 || t->early) {
@@ -282,7 +289,8 @@ static ssize_t tls_recv(struct connection *c, void *buffer, size_t size)
     int n = SSL_read(t->ssl, buffer, size < INT_MAX ? (int)size : INT_MAX);
     if (n <= 0)
         return nothing(t, n);
-    if (SSL_has_pending(t->ssl))
+    t->received++;
+    if (SSL_has_pending(t->ssl) || t->held)
         c->watch.ready |= READY_READ;
     return n;
 }
@@ -291,10 +299,15 @@ static ssize_t tls_recv(struct connection *c, void *buffer, size_t size)
 
 void tls_goodbye(struct tls *t)
 {
-    if (!t->done || t->broken || t->closed || t->eof || !SSL_is_init_finished(t->ssl))
+    if (!t->done || t->broken || t->closed || t->eof)
+        return;
+    if (t->ssl && !SSL_is_init_finished(t->ssl))
         return;
     t->closed = true;
-    SSL_shutdown(t->ssl);
+    if (t->ssl)
+        SSL_shutdown(t->ssl);
+    else
+        tls_takeover_goodbye(t);
     ERR_clear_error();
 }
 
@@ -305,9 +318,13 @@ static void tls_shutdown(struct connection *c)
 
 void tls_free(struct tls *t)
 {
+    if (t->server)
+        tls_takeover_closed(t->received);
     SSL_free(t->ssl);
+    tls_takeover_free(t);
     tls_context_unref(t->context);
     free(t->rest);
+    free(t->held);
     free(t);
 }
 
@@ -346,7 +363,17 @@ const void *tls_context_owner(const struct tls_context *x)
     return x->owner;
 }
 
+time_t tls_context_end(const struct tls_context *x, unsigned pair)
+{
+    return x->ends[pair];
+}
+
 bool tls_context_same_clients(const struct tls_context *a, const struct tls_context *b)
 {
     return memcmp(a->clients, b->clients, sizeof a->clients) == 0;
+}
+
+struct str tls_context_clients(const struct tls_context *x)
+{
+    return (struct str){ (const char *)x->clients, sizeof x->clients };
 }

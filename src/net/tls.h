@@ -30,11 +30,11 @@ bool tls_can_compress(void);
 
 /* When the first certificate of a PEM text ends; -1: there is none. */
 time_t tls_not_after(struct str pem);
-/* Whether it is over by then, or within 14 days from now; -1 is not. */
-static inline bool tls_ends_soon(time_t not_after)
-{
-    return not_after != -1 && not_after - time(NULL) < 14 * 86400;
-}
+/* Says of a certificate of that name that it is over, or will be within 14 days.  false: neither, nothing
+ * is said; -1 is neither. */
+bool tls_warn_of_end(struct out *o, struct str name, time_t not_after);
+/* Whether it is an answer of an OCSP responder (net/tls_ocsp.h). */
+bool tls_is_answer(struct str content);
 
 /* ---- what a context is made of ---- */
 
@@ -69,7 +69,9 @@ struct tls_command {
     struct str name, value;            /* both end in NUL */
 };
 
-/* Texts need to live only as long as the call that gets them, but for those marked "kept". */
+/* Texts need to live only as long as the call that gets them, but for those marked "kept".  Contexts whose
+ * settings are the same share what the library makes of them: what is not "kept", nor of tickets' keys, is
+ * in the digest of tls_shared.c. */
 struct tls_settings {
     unsigned protocols;                /* enum tls_protocol bits */
     struct str ciphers, curves;        /* empty or "auto": the library's own choice; end in NUL */
@@ -96,6 +98,7 @@ struct tls_settings {
     const struct tls_text *ticket_keys;        /* 48 or 80 bytes each, the first encrypts; else made */
     unsigned ticket_key_count;
     struct str identity;               /* more that sessions must not cross: any text */
+    struct str client_rules;           /* more that clients are judged by: any text */
     const void *owner;                 /* kept: tls_context_owner() */
     const struct log_file *key_log;    /* kept: of secrets in the format of NSS; NULL: none */
 };
@@ -121,8 +124,12 @@ void tls_context_free(struct tls_context *x);
 /* Two contexts with the same rules for clients' certificates: a client let in by one may use what
  * the other guards. */
 bool tls_context_same_clients(const struct tls_context *a, const struct tls_context *b);
+/* Some bytes that stand for those rules. */
+struct str tls_context_clients(const struct tls_context *x);
 
 const void *tls_context_owner(const struct tls_context *x);
+/* When the certificate of a pair ends; -1: that is not known. */
+time_t tls_context_end(const struct tls_context *x, unsigned pair);
 
 /* For zone_spec.init of the two kinds of zones. */
 bool tls_sessions_zone_init(struct zone *z, void *unused);
@@ -213,6 +220,8 @@ enum tls_client { TLS_CLIENT_NONE, TLS_CLIENT_GOOD, TLS_CLIENT_BAD };
  * static text). */
 enum tls_client tls_client(const struct connection *c, bool may_be_unknown, const char **reason,
                            int *code);
+/* What was found out about it behind the handshake (a static text): it is bad, whatever else is said. */
+void tls_set_client_fault(struct connection *c, const char *reason);
 /* The session can't be resumed any more. */
 void tls_forget_session(struct connection *c);
 

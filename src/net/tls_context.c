@@ -68,12 +68,12 @@ static bool set_options(struct making *m)
 {
     SSL_CTX_set_options(m->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                     SSL_OP_NO_ANTI_REPLAY);
-    if (m->s->prefer_server_ciphers)
-        SSL_CTX_set_options(m->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (m->s->prefer_server_ciphers)   /* ChaCha20 is first of those alone that are slow with AES */
+        SSL_CTX_set_options(m->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     if (!m->s->tickets)
         SSL_CTX_set_options(m->ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_mode(m->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-    SSL_CTX_set_read_ahead(m->ctx, 1);
+    SSL_CTX_set_read_ahead(m->ctx, m->client);     /* a server's: tls_takeover() */
     SSL_CTX_set_max_early_data(m->ctx, m->s->early_data ? TLS_RECORD_MAX : 0);
     m->x->early_data = m->s->early_data;
     m->x->buffer_size = m->s->buffer_size < TLS_RECORD_MAX ? m->s->buffer_size : TLS_RECORD_MAX;
@@ -112,6 +112,7 @@ static bool set_pair(struct making *m, unsigned index)
 
     if (!tls_pem_chain(&p->certificate, &chain, m->e, index))
         return false;
+    m->x->ends[index] = tls_end_of(chain.own);
     bool good = use_chain(m, &chain, p, index);
     tls_pem_chain_free(&chain);
     if (!good)
@@ -122,7 +123,11 @@ static bool set_pair(struct making *m, unsigned index)
 
 static bool set_pairs(struct making *m)
 {
+    m->x->ends = calloc(m->s->pair_count + 1, sizeof *m->x->ends);
+    if (!m->x->ends)
+        return tls_fail(m->e, TLS_ABOUT_ALL, 0, "memory is short");
     for (unsigned i = 0; i < m->s->pair_count; i++) {
+        m->x->ends[i] = -1;
         if (!m->s->pairs[i].certificate.content.data)
             m->x->dynamic = true;
         else if (!set_pair(m, i))
@@ -255,6 +260,7 @@ static bool set_identity(struct making *m)
     digest_text(&h, s->client_ca.content);
     digest_text(&h, s->trusted.content);
     digest_text(&h, s->crl.content);
+    digest_text(&h, s->client_rules);
     sha256_update(&h, (struct str){ rules + 1, 1 });
     struct sha256 all = h;
     sha256_final(&h, m->x->clients);
@@ -271,13 +277,13 @@ static bool set_identity(struct making *m)
 
 static bool set_sessions(struct making *m)
 {
-    tls_sessions_set(m->x, m->s);
-    return tls_tickets_set(m->x, m->s, m->e);
+    tls_sessions_set(m->ctx, m->s);
+    tls_tickets_set(m->ctx, m->s);
+    return true;
 }
 
-static void on_key_log(const SSL *ssl, const char *line)
+void tls_log_key(const struct tls_context *x, const char *line)
 {
-    const struct tls_context *x = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     char space[1024];
     struct out o = out_fixed(space, sizeof space);
 
@@ -288,15 +294,26 @@ static void on_key_log(const SSL *ssl, const char *line)
         ERR_clear_error();             /* a full disk stops no handshake */
 }
 
+static void on_key_log(const SSL *ssl, const char *line)
+{
+    tls_log_key(((struct tls *)SSL_get_app_data(ssl))->context, line);
+}
+
 static bool set_key_log(struct making *m)
 {
-    m->x->key_log = m->s->key_log;
-    if (m->x->key_log)
+    if (!m->client)
+        tls_takeover_set(m->ctx);
+    else if (m->s->key_log)
         SSL_CTX_set_keylog_callback(m->ctx, on_key_log);
     return true;
 }
 
 /* ---- commands ---- */
+
+static bool is_of_files(int type)
+{
+    return type != SSL_CONF_TYPE_STRING && type != SSL_CONF_TYPE_NONE;
+}
 
 static bool set_commands(struct making *m)
 {
@@ -312,6 +329,8 @@ static bool set_commands(struct making *m)
     for (unsigned i = 0; good && i < m->s->command_count; i++) {
         const struct tls_command *c = &m->s->commands[i];
         int result = SSL_CONF_cmd(conf, c->name.data, c->value.data);
+        m->x->keeps_library |= str_eq_nocase(c->name, STR("RecordPadding"));
+        m->x->reads_files |= is_of_files(SSL_CONF_cmd_value_type(conf, c->name.data));
         if (result == -2)
             good = tls_fail(m->e, TLS_ABOUT_COMMAND, i, "OpenSSL knows no command \"%.*s\"",
                             STR_ARG(c->name));
@@ -336,7 +355,6 @@ static bool set_kernel(struct making *m)
 
 static bool set_callbacks(struct making *m)
 {
-    SSL_CTX_set_app_data(m->ctx, m->x);
     if (m->client)
         tls_client_set(m->x);
     else
@@ -354,22 +372,52 @@ static bool (*const client_steps[])(struct making *m) = {
     set_commands, set_kernel, NULL,
 };
 
+/* What the library makes connections of. */
+static bool build(struct making *m, const unsigned char *digest)
+{
+    bool (*const *steps)(struct making *m) = m->client ? client_steps : server_steps;
+
+    m->ctx = m->x->ctx = SSL_CTX_new(m->client ? TLS_client_method() : TLS_server_method());
+    bool good = m->ctx != NULL;
+    for (unsigned i = 0; good && steps[i]; i++)
+        good = steps[i](m);
+    if (good && tls_shared_new(m->x, digest))
+        return true;
+    SSL_CTX_free(m->ctx);
+    free(m->x->curves);
+    free(m->x->ends);
+    return false;
+}
+
+/* What its generation gives it. */
+static bool own(struct making *m)
+{
+    struct tls_context *x = m->x;
+    const struct tls_settings *s = m->s;
+
+    x->references = 1;
+    x->current = true;
+    x->owner = s->owner;
+    x->session_timeout = s->session_timeout;
+    x->session_zone = s->session_zone;
+    x->ticket_zone = s->ticket_zone;
+    x->key_log = s->key_log;
+    return m->client || tls_tickets_keys(x, s, m->e);
+}
+
 static struct tls_context *make(const struct tls_settings *s, bool client, struct tls_error *e)
 {
     struct making m = { .s = s, .e = e, .x = calloc(1, sizeof *m.x), .client = client };
+    unsigned char digest[SHA256_SIZE];
 
     ERR_clear_error();
     tls_fail(e, TLS_ABOUT_ALL, 0, "memory is short");
-    if (!m.x)
+    if (!m.x || !tls_shared_digest(s, client, digest) ||
+        (!tls_shared_join(m.x, digest) && !build(&m, digest))) {
+        free(m.x);
         return NULL;
-    m.x->references = 1;
-    m.x->current = true;
-    m.x->owner = s->owner;
-    m.ctx = m.x->ctx = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
-    bool good = m.ctx != NULL;
-    for (unsigned i = 0; good && (client ? client_steps : server_steps)[i]; i++)
-        good = (client ? client_steps : server_steps)[i](&m);
-    if (good)
+    }
+    if (own(&m))
         return m.x;
     tls_context_free(m.x);
     return NULL;
@@ -406,8 +454,8 @@ void tls_context_unref(const struct tls_context *shared)
     if (--x->references > 0)
         return;
     tls_client_sessions_free(x->client_sessions);
-    SSL_CTX_free(x->ctx);
-    free(x->curves);
+    tls_staples_free(x);
+    tls_shared_leave(x);
     free(x->keys);
     free(x);
 }

@@ -16,6 +16,7 @@ struct cached {
     struct list link;                  /* in its cache: what was used last stands first */
     struct tls_chain chain;
     EVP_PKEY *key;
+    bool encrypted;                    /* on the disk: then it is kept there alone */
     uint64_t read_ms, used_ms;
     uint32_t hash;
     size_t len;
@@ -88,6 +89,7 @@ static struct cached *read_wish(const struct wish *w, struct tls_error *e)
     k->len = w->name.len;
     memcpy(k->name, w->name.data, w->name.len);
     if (read_text(w, &text, &space, e)) {
+        k->encrypted = w->is_key && str_find(text.content, STR("ENCRYPTED")) >= 0;
         if (w->is_key)
             k->key = tls_pem_key(&text, w->passwords, w->password_count, e, 0);
         else
@@ -144,26 +146,44 @@ static void expire(struct tls_cache *cache)
         drop(cache, k);
 }
 
-/* NULL: it is not there, or too old. */
-static struct cached *look_up(struct tls_cache *cache, const struct wish *w)
+static struct cached *find(struct tls_cache *cache, const struct wish *w)
 {
     uint32_t hash = str_hash(w->name);
 
     LIST_EACH(node, &cache->all) {
         struct cached *k = CONTAINER(node, struct cached, link);
-        if (k->hash != hash || (k->key != NULL) != w->is_key ||
-            !str_eq((struct str){ k->name, k->len }, w->name))
-            continue;
-        if (clock_ms() - k->read_ms > cache->valid_ms) {
-            drop(cache, k);
-            return NULL;
-        }
-        list_remove(&k->link);
-        list_push_front(&cache->all, &k->link);
-        k->used_ms = clock_ms();
-        return k;
+        if (k->hash == hash && (k->key != NULL) == w->is_key &&
+            str_eq((struct str){ k->name, k->len }, w->name))
+            return k;
     }
     return NULL;
+}
+
+/* NULL: it is not there, or too old. */
+static struct cached *look_up(struct tls_cache *cache, const struct wish *w)
+{
+    struct cached *k = find(cache, w);
+
+    if (!k)
+        return NULL;
+    if (clock_ms() - k->read_ms > cache->valid_ms) {
+        drop(cache, k);
+        return NULL;
+    }
+    list_remove(&k->link);
+    list_push_front(&cache->all, &k->link);
+    k->used_ms = clock_ms();
+    return k;
+}
+
+/* Whether it was there. */
+static bool forget(struct tls_cache *cache, const struct wish *w)
+{
+    struct cached *k = cache ? find(cache, w) : NULL;
+
+    if (k)
+        drop(cache, k);
+    return k != NULL;
 }
 
 static void add(struct tls_cache *cache, struct cached *k)
@@ -195,15 +215,17 @@ static bool use_wish(SSL *ssl, const struct wish *w, struct tls_cache *cache, st
         expire(cache);
         k = look_up(cache, w);
     }
+    bool cached = k != NULL;
     if (!k) {
         k = read_wish(w, e);
         if (!k)
             return false;
-        if (cache)
+        cached = cache && !k->encrypted;
+        if (cached)
             add(cache, k);
     }
     bool good = use(ssl, k);
-    if (!cache)
+    if (!cached)
         let_go(k);
     if (good)
         return true;
@@ -220,5 +242,10 @@ bool tls_use_pair(struct connection *c, struct str certificate, struct str key,
     struct wish own = { key, true, passwords, password_count };
     SSL *ssl = tls_of(c)->ssl;
 
-    return use_wish(ssl, &chain, cache, e) && use_wish(ssl, &own, cache, e);
+    if (use_wish(ssl, &chain, cache, e) && use_wish(ssl, &own, cache, e))
+        return true;
+    /* One may be from before a renewal, and the other from behind it. */
+    bool stale = forget(cache, &chain);
+    stale |= forget(cache, &own);
+    return stale && use_wish(ssl, &chain, cache, e) && use_wish(ssl, &own, cache, e);
 }

@@ -11,7 +11,6 @@
 #include "net/tls_private.h"
 
 enum {
-    RECORD_HANDSHAKE = 0x16,           /* RFC 8446 section 5.1 */
     SSL2_HELLO = 0x80,                 /* the first byte of a hello of SSL 2 */
     NAME_MAX_LEN = 255,
 };
@@ -59,6 +58,9 @@ bool tls_accept(struct connection *c, const struct tls_acceptor *a)
     t->context = tls_context_ref(a->context);
     t->kernel = a->context->kernel;
     t->early = a->context->early_data && !t->kernel;
+    t->server = true;
+    tls_takeover_opened();
+    tls_takeover_prepare(t->context);
     t->ssl = SSL_new(a->context->ctx);
     if (!t->ssl || !tls_attach(t)) {
         tls_free(t);
@@ -109,6 +111,7 @@ static bool change_context(struct tls *t, const struct tls_context *x)
     t->context = x;
     if (SSL_get_SSL_CTX(ssl) == ctx)
         return true;
+    tls_takeover_prepare(x);
     if (!SSL_set_SSL_CTX(ssl, ctx))
         return false;
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
@@ -170,6 +173,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                               (unsigned)ours.len, in, in_len) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
+    t->protocol = (struct str){ (const char *)chosen, *out_len };
     return SSL_TLSEXT_ERR_OK;
 }
 
@@ -203,6 +207,7 @@ void tls_handshake_set(struct tls_context *x)
     SSL_CTX_set_tlsext_servername_callback(x->ctx, on_server_name);
     SSL_CTX_set_alpn_select_cb(x->ctx, on_alpn, NULL);
     SSL_CTX_set_cert_cb(x->ctx, on_certificate, NULL);
+    tls_staples_set(x->ctx);
     if (x->verify != TLS_VERIFY_OFF)
         SSL_CTX_set_verify(x->ctx, SSL_VERIFY_PEER, on_verify);
 }
@@ -252,12 +257,12 @@ static enum tls_result fault(struct tls *t, struct tls_fault *f, int code)
 
 static enum tls_result finished(struct tls *t)
 {
-    struct connection *c = t->connection;
-
     t->done = true;
+    if (SSL_has_pending(t->ssl) || t->held || t->early_size)
+        t->connection->watch.ready |= READY_READ;
+    if (t->acceptor)
+        tls_takeover(t);
     t->acceptor = NULL;
-    if (SSL_has_pending(t->ssl) || t->early_size)
-        c->watch.ready |= READY_READ;
     return TLS_DONE;
 }
 
@@ -337,9 +342,5 @@ void tls_offer(struct connection *c, struct str alpn)
 
 struct str tls_alpn(const struct connection *c)
 {
-    const unsigned char *name;
-    unsigned len;
-
-    SSL_get0_alpn_selected(tls_of(c)->ssl, &name, &len);
-    return (struct str){ (const char *)name, len };
+    return tls_of(c)->protocol;
 }

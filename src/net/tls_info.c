@@ -1,6 +1,7 @@
 /*
  * tls_info: what is to be told of a connection and of its client's certificate, as texts.
  */
+#include <stdlib.h>
 #include <time.h>
 
 #include <openssl/err.h>
@@ -40,50 +41,6 @@ static struct str finish(struct out *o)
 
 /* ---- the connection ---- */
 
-static struct str get_protocol(SSL *ssl, struct arena *a)
-{
-    return copy(a, SSL_get_version(ssl));
-}
-
-static struct str get_cipher(SSL *ssl, struct arena *a)
-{
-    return copy(a, SSL_get_cipher_name(ssl));
-}
-
-static struct str get_ciphers(SSL *ssl, struct arena *a)
-{
-    unsigned char *list;
-    struct out o = out_growing(a, TEXT_MAX);
-    size_t size = (size_t)SSL_get0_raw_cipherlist(ssl, &list);
-    size_t each = (size_t)SSL_get0_raw_cipherlist(ssl, NULL);
-
-    for (size_t i = 0; each && i + each <= size; i += each) {
-        const SSL_CIPHER *c = SSL_CIPHER_find(ssl, list + i);
-        put_name(&o, c ? SSL_CIPHER_get_name(c) : NULL,
-                 (unsigned)list[i + each - 2] << 8 | list[i + each - 1]);
-    }
-    return finish(&o);
-}
-
-static struct str get_curve(SSL *ssl, struct arena *a)
-{
-    return copy(a, tls_version_curve(ssl));
-}
-
-static struct str get_curves(SSL *ssl, struct arena *a)
-{
-    struct out o = out_growing(a, TEXT_MAX);
-    int nids[64], count = (int)SSL_get1_curves(ssl, NULL);
-
-    if (count <= 0 || count > (int)(sizeof nids / sizeof nids[0]))
-        return none;
-    SSL_get1_curves(ssl, nids);
-    for (int i = 0; i < count; i++)
-        put_name(&o, nids[i] & TLSEXT_nid_unknown ? NULL : OBJ_nid2sn(nids[i]),
-                 (unsigned)nids[i] & 0xffff);
-    return finish(&o);
-}
-
 /* RFC 8446 section 4.2.3: numbers, and names with the library's numbers for signature and hash. */
 static const struct {
     unsigned code;
@@ -112,45 +69,157 @@ static const struct {
 
 enum { SIGALGS = sizeof sigalgs / sizeof sigalgs[0] };
 
-static struct str sigalg_name(struct arena *a, int type, int hash)
+/* What is known of a connection without the library's object.  Names are static texts. */
+struct tls_facts {
+    const char *protocol, *cipher, *curve, *sigalg, *client_sigalg;    /* NULL: none */
+    bool reused, early;
+    unsigned char id_size;             /* bytes of data: the session's id, */
+    uint16_t ciphers_size, name_size;  /* the client's list of ciphers as it was sent, SNI's name, */
+    uint16_t curve_count, sigalg_count;        /* and, of 4 bytes each, its other lists */
+    unsigned char data[];
+};
+
+enum { LIST_MAX = 64 };
+
+/* What the lists of facts are put together from. */
+struct lists {
+    uint32_t curves[LIST_MAX], sigalgs[LIST_MAX];
+    unsigned char *ciphers;
+    const unsigned char *id;
+    const char *name;
+};
+
+static const char *sigalg_name(int known, int type, int hash)
 {
-    for (unsigned i = 0; i < SIGALGS; i++) {
+    for (unsigned i = 0; known && i < SIGALGS; i++) {
         if (sigalgs[i].type == type && (sigalgs[i].hash == hash || sigalgs[i].hash == NID_undef))
-            return copy(a, sigalgs[i].name);
+            return sigalgs[i].name;
     }
-    return none;
+    return NULL;
 }
 
-static struct str get_sigalg(SSL *ssl, struct arena *a)
+static uint16_t list_curves(SSL *ssl, struct lists *l)
 {
-    int type = 0, hash = NID_undef;
+    int nids[LIST_MAX], count = (int)SSL_get1_curves(ssl, NULL);
 
-    if (!SSL_get_signature_type_nid(ssl, &type))
-        return none;
-    SSL_get_signature_nid(ssl, &hash);
-    return sigalg_name(a, type, hash);
+    if (count <= 0 || count > LIST_MAX)
+        return 0;
+    SSL_get1_curves(ssl, nids);
+    for (int i = 0; i < count; i++)
+        l->curves[i] = (uint32_t)nids[i];
+    return (uint16_t)count;
 }
 
-static struct str get_client_sigalg(SSL *ssl, struct arena *a)
+static uint16_t list_sigalgs(SSL *ssl, struct lists *l)
 {
-    int type = 0, hash = NID_undef;
-
-    if (!SSL_get_peer_signature_type_nid(ssl, &type))
-        return none;
-    SSL_get_peer_signature_nid(ssl, &hash);
-    return sigalg_name(a, type, hash);
-}
-
-static struct str get_sigalgs(SSL *ssl, struct arena *a)
-{
-    struct out o = out_growing(a, TEXT_MAX);
     int count = SSL_get_sigalgs(ssl, -1, NULL, NULL, NULL, NULL, NULL);
 
+    if (count <= 0 || count > LIST_MAX)
+        return 0;
     for (int i = 0; i < count; i++) {
         unsigned char signature = 0, hash = 0;
-        const char *name = NULL;
         SSL_get_sigalgs(ssl, i, NULL, NULL, NULL, &signature, &hash);
-        unsigned code = (unsigned)hash << 8 | signature;
+        l->sigalgs[i] = (uint32_t)hash << 8 | signature;
+    }
+    return (uint16_t)count;
+}
+
+static void collect(SSL *ssl, struct tls_facts *f, struct lists *l)
+{
+    SSL_SESSION *session = SSL_get0_session(ssl);
+    int type = 0, hash = NID_undef;
+    unsigned size = 0;
+
+    *f = (struct tls_facts){ .protocol = SSL_get_version(ssl), .cipher = SSL_get_cipher_name(ssl),
+                             .curve = tls_version_curve(ssl), .reused = SSL_session_reused(ssl),
+                             .early = !SSL_is_init_finished(ssl) };
+    int known = SSL_get_signature_type_nid(ssl, &type);
+    SSL_get_signature_nid(ssl, &hash);
+    f->sigalg = sigalg_name(known, type, hash);
+    known = SSL_get_peer_signature_type_nid(ssl, &type);
+    SSL_get_peer_signature_nid(ssl, &hash);
+    f->client_sigalg = sigalg_name(known, type, hash);
+    l->id = session ? SSL_SESSION_get_id(session, &size) : NULL;
+    f->id_size = (unsigned char)size;
+    f->ciphers_size = (uint16_t)SSL_get0_raw_cipherlist(ssl, &l->ciphers);
+    l->name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    f->name_size = l->name ? (uint16_t)strlen(l->name) : 0;
+    f->curve_count = list_curves(ssl, l);
+    f->sigalg_count = list_sigalgs(ssl, l);
+}
+
+struct tls_facts *tls_facts_new(SSL *ssl)
+{
+    struct tls_facts f, *facts;
+    struct lists l;
+
+    collect(ssl, &f, &l);
+    size_t size = (size_t)f.id_size + f.ciphers_size + f.name_size +
+                  sizeof(uint32_t) * f.curve_count + sizeof(uint32_t) * f.sigalg_count;
+    if (!(facts = malloc(sizeof f + size)))
+        return NULL;
+    *facts = f;
+    struct out o = out_fixed(facts->data, size);
+    out_bytes(&o, l.id, f.id_size);
+    out_bytes(&o, l.ciphers, f.ciphers_size);
+    out_bytes(&o, l.name, f.name_size);
+    out_bytes(&o, l.curves, f.curve_count * sizeof l.curves[0]);
+    out_bytes(&o, l.sigalgs, f.sigalg_count * sizeof l.sigalgs[0]);
+    return facts;
+}
+
+static const unsigned char *ciphers_of(const struct tls_facts *f)
+{
+    return f->data + f->id_size;
+}
+
+static const char *name_of(const struct tls_facts *f)
+{
+    return (const char *)ciphers_of(f) + f->ciphers_size;
+}
+
+static uint32_t number_of(const struct tls_facts *f, unsigned i)
+{
+    uint32_t number;
+
+    memcpy(&number, name_of(f) + f->name_size + i * sizeof number, sizeof number);
+    return number;
+}
+
+static struct str get_ciphers(const struct tls *t, const struct tls_facts *f, struct arena *a)
+{
+    SSL *ssl = t->ssl ? NULL : SSL_new(t->context->ctx);       /* it alone knows the names */
+    struct out o = out_growing(a, TEXT_MAX);
+    const unsigned char *list = ciphers_of(f);
+
+    for (size_t i = 0; (t->ssl || ssl) && i + 2 <= f->ciphers_size; i += 2) {
+        const SSL_CIPHER *c = SSL_CIPHER_find(t->ssl ? t->ssl : ssl, list + i);
+        put_name(&o, c ? SSL_CIPHER_get_name(c) : NULL, (unsigned)list[i] << 8 | list[i + 1]);
+    }
+    SSL_free(ssl);
+    return finish(&o);
+}
+
+static struct str get_curves(const struct tls *t, const struct tls_facts *f, struct arena *a)
+{
+    struct out o = out_growing(a, TEXT_MAX);
+
+    (void)t;
+    for (unsigned i = 0; i < f->curve_count; i++) {
+        uint32_t nid = number_of(f, i);
+        put_name(&o, nid & TLSEXT_nid_unknown ? NULL : OBJ_nid2sn((int)nid), nid & 0xffff);
+    }
+    return finish(&o);
+}
+
+static struct str get_sigalgs(const struct tls *t, const struct tls_facts *f, struct arena *a)
+{
+    struct out o = out_growing(a, TEXT_MAX);
+
+    (void)t;
+    for (unsigned i = 0; i < f->sigalg_count; i++) {
+        unsigned code = number_of(f, f->curve_count + i);
+        const char *name = NULL;
         for (unsigned n = 0; n < SIGALGS; n++)
             name = sigalgs[n].code == code ? sigalgs[n].name : name;
         put_name(&o, name, code);
@@ -167,39 +236,36 @@ static struct str hex(struct arena *a, const unsigned char *data, size_t len)
     return finish(&o);
 }
 
-static struct str get_session_id(SSL *ssl, struct arena *a)
+static struct str get_session_id(const struct tls *t, const struct tls_facts *f, struct arena *a)
 {
-    SSL_SESSION *session = SSL_get0_session(ssl);
-    unsigned len = 0;
-    const unsigned char *id = session ? SSL_SESSION_get_id(session, &len) : NULL;
-
-    return hex(a, id, len);
+    (void)t;
+    return hex(a, f->data, f->id_size);
 }
 
-static struct str get_session_reused(SSL *ssl, struct arena *a)
+static struct str get_session_reused(const struct tls *t, const struct tls_facts *f, struct arena *a)
 {
+    (void)t;
     (void)a;
-    return SSL_session_reused(ssl) ? STR("r") : STR(".");
+    return f->reused ? STR("r") : STR(".");
 }
 
-static struct str get_early_data(SSL *ssl, struct arena *a)
+static struct str get_early_data(const struct tls *t, const struct tls_facts *f, struct arena *a)
 {
+    (void)t;
     (void)a;
-    return SSL_is_init_finished(ssl) ? none : STR("1");
+    return f->early ? STR("1") : none;
 }
 
-static struct str get_server_name(SSL *ssl, struct arena *a)
+static struct str get_server_name(const struct tls *t, const struct tls_facts *f, struct arena *a)
 {
-    return copy(a, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    (void)t;
+    return f->name_size ? arena_str(a, (struct str){ name_of(f), f->name_size }) : none;
 }
 
-static struct str get_alpn(SSL *ssl, struct arena *a)
+static struct str get_alpn(const struct tls *t, const struct tls_facts *f, struct arena *a)
 {
-    const unsigned char *name;
-    unsigned len;
-
-    SSL_get0_alpn_selected(ssl, &name, &len);
-    return len ? arena_str(a, (struct str){ (const char *)name, len }) : none;
+    (void)f;
+    return t->protocol.len ? arena_str(a, t->protocol) : none;
 }
 
 /* ---- the client's certificate ---- */
@@ -329,43 +395,61 @@ static struct str cert_remain(X509 *cert, struct arena *a)
 
 /* ---- all of them ---- */
 
+#define NAME_AT(member) { NULL, NULL, offsetof(struct tls_facts, member) }
+
 static const struct {
-    struct str (*of_connection)(SSL *ssl, struct arena *a);
+    struct str (*of_connection)(const struct tls *t, const struct tls_facts *f, struct arena *a);
     struct str (*of_certificate)(X509 *cert, struct arena *a);
+    size_t name;                       /* without a function: where facts have a static text */
 } getters[] = {
-    [TLS_INFO_PROTOCOL] = { get_protocol, NULL },
-    [TLS_INFO_CIPHER] = { get_cipher, NULL },
-    [TLS_INFO_CIPHERS] = { get_ciphers, NULL },
-    [TLS_INFO_CURVE] = { get_curve, NULL },
-    [TLS_INFO_CURVES] = { get_curves, NULL },
-    [TLS_INFO_SIGALG] = { get_sigalg, NULL },
-    [TLS_INFO_SIGALGS] = { get_sigalgs, NULL },
-    [TLS_INFO_CLIENT_SIGALG] = { get_client_sigalg, NULL },
-    [TLS_INFO_SESSION_ID] = { get_session_id, NULL },
-    [TLS_INFO_SESSION_REUSED] = { get_session_reused, NULL },
-    [TLS_INFO_EARLY_DATA] = { get_early_data, NULL },
-    [TLS_INFO_SERVER_NAME] = { get_server_name, NULL },
-    [TLS_INFO_ALPN] = { get_alpn, NULL },
-    [TLS_INFO_CLIENT_CERT] = { NULL, cert_folded },
-    [TLS_INFO_CLIENT_RAW_CERT] = { NULL, cert_raw },
-    [TLS_INFO_CLIENT_SUBJECT] = { NULL, cert_subject },
-    [TLS_INFO_CLIENT_ISSUER] = { NULL, cert_issuer },
-    [TLS_INFO_CLIENT_SUBJECT_LEGACY] = { NULL, cert_subject_legacy },
-    [TLS_INFO_CLIENT_ISSUER_LEGACY] = { NULL, cert_issuer_legacy },
-    [TLS_INFO_CLIENT_SERIAL] = { NULL, cert_serial },
-    [TLS_INFO_CLIENT_FINGERPRINT] = { NULL, cert_fingerprint },
-    [TLS_INFO_CLIENT_START] = { NULL, cert_start },
-    [TLS_INFO_CLIENT_END] = { NULL, cert_end },
-    [TLS_INFO_CLIENT_REMAIN] = { NULL, cert_remain },
+    [TLS_INFO_PROTOCOL] = NAME_AT(protocol),
+    [TLS_INFO_CIPHER] = NAME_AT(cipher),
+    [TLS_INFO_CIPHERS] = { get_ciphers, NULL, 0 },
+    [TLS_INFO_CURVE] = NAME_AT(curve),
+    [TLS_INFO_CURVES] = { get_curves, NULL, 0 },
+    [TLS_INFO_SIGALG] = NAME_AT(sigalg),
+    [TLS_INFO_SIGALGS] = { get_sigalgs, NULL, 0 },
+    [TLS_INFO_CLIENT_SIGALG] = NAME_AT(client_sigalg),
+    [TLS_INFO_SESSION_ID] = { get_session_id, NULL, 0 },
+    [TLS_INFO_SESSION_REUSED] = { get_session_reused, NULL, 0 },
+    [TLS_INFO_EARLY_DATA] = { get_early_data, NULL, 0 },
+    [TLS_INFO_SERVER_NAME] = { get_server_name, NULL, 0 },
+    [TLS_INFO_ALPN] = { get_alpn, NULL, 0 },
+    [TLS_INFO_CLIENT_CERT] = { NULL, cert_folded, 0 },
+    [TLS_INFO_CLIENT_RAW_CERT] = { NULL, cert_raw, 0 },
+    [TLS_INFO_CLIENT_SUBJECT] = { NULL, cert_subject, 0 },
+    [TLS_INFO_CLIENT_ISSUER] = { NULL, cert_issuer, 0 },
+    [TLS_INFO_CLIENT_SUBJECT_LEGACY] = { NULL, cert_subject_legacy, 0 },
+    [TLS_INFO_CLIENT_ISSUER_LEGACY] = { NULL, cert_issuer_legacy, 0 },
+    [TLS_INFO_CLIENT_SERIAL] = { NULL, cert_serial, 0 },
+    [TLS_INFO_CLIENT_FINGERPRINT] = { NULL, cert_fingerprint, 0 },
+    [TLS_INFO_CLIENT_START] = { NULL, cert_start, 0 },
+    [TLS_INFO_CLIENT_END] = { NULL, cert_end, 0 },
+    [TLS_INFO_CLIENT_REMAIN] = { NULL, cert_remain, 0 },
 };
+
+static struct str of_connection(const struct tls *t, enum tls_info what, struct arena *a)
+{
+    struct tls_facts *f = t->facts ? t->facts : tls_facts_new(t->ssl);
+    struct str text = none;
+
+    if (f && getters[what].of_connection)
+        text = getters[what].of_connection(t, f, a);
+    else if (f)
+        text = copy(a, *(const char *const *)(const void *)((const char *)f + getters[what].name));
+    if (f != t->facts)
+        free(f);
+    ERR_clear_error();
+    return text;
+}
 
 struct str tls_info(const struct connection *c, enum tls_info what, struct arena *a)
 {
-    SSL *ssl = tls_of(c)->ssl;
+    const struct tls *t = tls_of(c);
 
-    if (getters[what].of_connection)
-        return getters[what].of_connection(ssl, a);
-    X509 *cert = SSL_get_peer_certificate(ssl);
+    if (!getters[what].of_certificate)
+        return of_connection(t, what, a);
+    X509 *cert = t->ssl ? SSL_get_peer_certificate(t->ssl) : NULL;
     struct str text = cert ? getters[what].of_certificate(cert, a) : none;
     X509_free(cert);
     ERR_clear_error();
@@ -389,15 +473,25 @@ static bool is_unknown_issuer(long code)
 enum tls_client tls_client(const struct connection *c, bool may_be_unknown, const char **reason,
                            int *code)
 {
-    SSL *ssl = tls_of(c)->ssl;
-    X509 *cert = SSL_get_peer_certificate(ssl);
-    long result = SSL_get_verify_result(ssl);
+    SSL *ssl = tls_of(c)->ssl;         /* NULL: the client was not asked */
+    X509 *cert = ssl ? SSL_get_peer_certificate(ssl) : NULL;
+    long result = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
 
     X509_free(cert);
     *code = (int)result;
     *reason = X509_verify_cert_error_string(result);
     if (!cert)
         return TLS_CLIENT_NONE;
+    if (result == X509_V_OK && tls_of(c)->client_fault) {
+        *code = X509_V_ERR_APPLICATION_VERIFICATION;
+        *reason = tls_of(c)->client_fault;
+        return TLS_CLIENT_BAD;
+    }
     return result == X509_V_OK || (may_be_unknown && is_unknown_issuer(result)) ? TLS_CLIENT_GOOD
                                                                                 : TLS_CLIENT_BAD;
+}
+
+void tls_set_client_fault(struct connection *c, const char *reason)
+{
+    tls_of(c)->client_fault = reason;
 }

@@ -106,6 +106,103 @@ int tls_io_send(struct tls *t, bool more)
     return len ? put_or_keep(t, stage, len, more) : result;
 }
 
+char *tls_io_room(struct tls *t, size_t size)
+{
+    if (size > sizeof stage - staged && tls_io_send(t, true) == IO_ERROR)
+        return NULL;
+    return stage + staged;
+}
+
+void tls_io_add(size_t size)
+{
+    staged += size;
+}
+
+int tls_io_put(struct tls *t, const char *data, size_t size)
+{
+    return put_or_keep(t, data, size, false);
+}
+
+/* ---- receiving ---- */
+
+/* As the plain transport: less than asked for means that the kernel has no more, and an edge will tell
+ * when it has. */
+ssize_t tls_io_recv(struct tls *t, char *space, size_t size)
+{
+    struct watch *w = &t->connection->watch;
+    ssize_t n;
+
+    if (!(w->ready & READY_READ))
+        return IO_AGAIN;
+    do {
+        n = recv(w->fd, space, size, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        w->ready &= (uint8_t)~READY_READ;
+        return IO_AGAIN;
+    }
+    if (n < 0) {
+        t->error = errno;
+        return IO_ERROR;
+    }
+    t->eof |= n == 0;
+    if (n > 0 && (size_t)n < size && !(w->ready & (READY_EOF | READY_ERROR)))
+        w->ready &= (uint8_t)~READY_READ;
+    return n;
+}
+
+/* ---- what was received and is not used yet ---- */
+
+bool tls_io_hold(struct tls *t, const char *data, size_t size)
+{
+    if (size == 0)
+        return true;
+    t->held = malloc(size);
+    if (!t->held) {
+        t->error = ENOMEM;
+        return false;
+    }
+    memcpy(t->held, data, size);
+    t->held_at = 0;
+    t->held_end = (uint32_t)size;
+    return true;
+}
+
+size_t tls_io_take(struct tls *t, char *space, size_t size)
+{
+    size_t n = t->held_end - t->held_at;
+
+    if (n > size)
+        n = size;
+    if (n == 0)
+        return 0;
+    memcpy(space, t->held + t->held_at, n);
+    t->held_at += (uint32_t)n;
+    if (t->held_at < t->held_end)
+        return n;
+    free(t->held);
+    t->held = NULL;
+    t->held_at = t->held_end = 0;
+    return n;
+}
+
+/* In the handshake of a server the library asks for each record alone, so that what comes behind the
+ * last one is not in its hands; what one call of the system gives is kept for it. */
+static ssize_t recv_ahead(struct tls *t, char *space, size_t size)
+{
+    static char ahead[RECORD_MAX];
+    ssize_t n = tls_io_recv(t, ahead, sizeof ahead);
+
+    if (n <= 0)
+        return n;
+    if ((size_t)n <= size) {
+        memcpy(space, ahead, (size_t)n);
+        return n;
+    }
+    memcpy(space, ahead, size);
+    return tls_io_hold(t, ahead + size, (size_t)n - size) ? (ssize_t)size : IO_ERROR;
+}
+
 /* ---- the BIO ---- */
 
 static int on_write(BIO *bio, const char *data, int len)
@@ -127,33 +224,23 @@ static int on_write(BIO *bio, const char *data, int len)
     return len;
 }
 
-/* As the plain transport: less than asked for means that the kernel has no more, and an edge will tell
- * when it has. */
 static int on_read(BIO *bio, char *space, int size)
 {
     struct tls *t = BIO_get_data(bio);
-    struct watch *w = &t->connection->watch;
     ssize_t n;
 
     BIO_clear_retry_flags(bio);
-    if (t->threaded || !(w->ready & READY_READ)) {
+    if (t->held)
+        return (int)tls_io_take(t, space, (size_t)size);
+    if (t->threaded)
+        n = IO_AGAIN;
+    else if (size < RECORD_MAX)
+        n = recv_ahead(t, space, (size_t)size);
+    else
+        n = tls_io_recv(t, space, (size_t)size);
+    if (n == IO_AGAIN)
         BIO_set_retry_read(bio);
-        return -1;
-    }
-    do {
-        n = recv(w->fd, space, (size_t)size, 0);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        w->ready &= (uint8_t)~READY_READ;
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    if (n < 0)
-        t->error = errno;
-    t->eof |= n == 0;
-    if (n > 0 && n < size && !(w->ready & (READY_EOF | READY_ERROR)))
-        w->ready &= (uint8_t)~READY_READ;
-    return (int)n;
+    return n < 0 ? -1 : (int)n;
 }
 
 static long on_ctrl(BIO *bio, int command, long number, void *pointer)

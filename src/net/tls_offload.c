@@ -23,6 +23,13 @@ struct tls_offload {
     struct tls_fault fault;
 };
 
+static unsigned running;
+
+unsigned tls_offload_running(void)
+{
+    return running;
+}
+
 bool tls_offload_wanted(void)
 {
     static uint64_t turn;
@@ -52,6 +59,7 @@ static void done(struct task *task)
 {
     struct tls_offload *o = CONTAINER(task, struct tls_offload, task);
 
+    running--;
     o->finished = true;
     o->tls->threaded = false;
     if (!o->abandoned) {
@@ -74,8 +82,10 @@ bool tls_offload_begin(struct tls *t)
     o->task.done = done;
     t->offload = o;
     t->threaded = true;
-    if (threads_post(pool, &o->task))
+    if (threads_post(pool, &o->task)) {
+        running++;
         return true;
+    }
     t->offload = NULL;
     t->threaded = false;
     free(o);

@@ -85,7 +85,7 @@ static struct zone *zone_of(const struct tls_context *x)
 
 static int on_new(SSL *ssl, SSL_SESSION *session)
 {
-    const struct tls_context *x = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const struct tls_context *x = ((struct tls *)SSL_get_app_data(ssl))->context;
     struct zone *z = zone_of(x);
     unsigned char space[SESSION_MAX], *at = space;
     int len = i2d_SSL_SESSION(session, NULL);
@@ -118,7 +118,7 @@ static unsigned load(struct zone *z, struct str id, unsigned char *space)
 
 static SSL_SESSION *on_get(SSL *ssl, const unsigned char *id, int id_len, int *copy)
 {
-    struct zone *z = zone_of(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    struct zone *z = zone_of(((struct tls *)SSL_get_app_data(ssl))->context);
     unsigned char space[SESSION_MAX];
     const unsigned char *at = space;
 
@@ -131,47 +131,55 @@ static SSL_SESSION *on_get(SSL *ssl, const unsigned char *id, int id_len, int *c
     return session;
 }
 
-static void on_remove(SSL_CTX *ctx, SSL_SESSION *session)
+static void forget(struct zone *z, struct str id)
 {
-    struct zone *z = zone_of(SSL_CTX_get_app_data(ctx));
-
-    if (!z)
-        return;
     zone_lock(z);
-    struct kept *k = zone_table_find(z, id_of(session));
+    struct kept *k = zone_table_find(z, id);
     if (k)
         drop(z, k);
     zone_unlock(z);
 }
 
+/* Of which context is not told: all that share the library's object may have it. */
+static void on_remove(SSL_CTX *ctx, SSL_SESSION *session)
+{
+    struct tls_shared *s = SSL_CTX_get_app_data(ctx);
+    struct zone *last = NULL;
+
+    LIST_EACH(node, &s->users) {
+        struct zone *z = zone_of(CONTAINER(node, struct tls_context, link));
+        if (z && z != last)
+            forget(z, id_of(session));
+        last = z ? z : last;
+    }
+}
+
 void tls_forget_session(struct connection *c)
 {
     SSL *ssl = tls_of(c)->ssl;
-    SSL_SESSION *session = SSL_get0_session(ssl);
+    SSL_SESSION *session = ssl ? SSL_get0_session(ssl) : NULL;
 
     if (session)
         SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), session);
 }
 
-void tls_sessions_set(struct tls_context *x, const struct tls_settings *s)
+void tls_sessions_set(SSL_CTX *ctx, const struct tls_settings *s)
 {
     long mode = SSL_SESS_CACHE_SERVER;
 
-    x->session_timeout = s->session_timeout;
-    x->session_zone = s->session_zone;
-    SSL_CTX_set_timeout(x->ctx, s->session_timeout);
+    SSL_CTX_set_timeout(ctx, s->session_timeout);
     if (s->sessions == TLS_SESSIONS_OFF) {
-        SSL_CTX_set_session_cache_mode(x->ctx, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
         return;
     }
     if (s->builtin == 0)
         mode |= SSL_SESS_CACHE_NO_INTERNAL;
     else if (s->builtin > 0)
-        SSL_CTX_sess_set_cache_size(x->ctx, s->builtin);
-    SSL_CTX_set_session_cache_mode(x->ctx, mode);
+        SSL_CTX_sess_set_cache_size(ctx, s->builtin);
+    SSL_CTX_set_session_cache_mode(ctx, mode);
     if (!s->session_zone)
         return;
-    SSL_CTX_sess_set_new_cb(x->ctx, on_new);
-    SSL_CTX_sess_set_get_cb(x->ctx, on_get);
-    SSL_CTX_sess_set_remove_cb(x->ctx, on_remove);
+    SSL_CTX_sess_set_new_cb(ctx, on_new);
+    SSL_CTX_sess_set_get_cb(ctx, on_get);
+    SSL_CTX_sess_set_remove_cb(ctx, on_remove);
 }

@@ -113,7 +113,7 @@ static bool tickets_find(const struct tls_context *x, const unsigned char *name,
 int tls_tickets_use(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                     bool closing, struct ticket_key *k)
 {
-    const struct tls_context *x = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const struct tls_context *x = ((struct tls *)SSL_get_app_data(ssl))->context;
     bool renew = false, good;
 
     if (closing ? !tickets_current(x, k) : !tickets_find(x, name, k, &renew))
@@ -146,7 +146,14 @@ static bool read_key(struct ticket_key *k, struct str text)
     return true;
 }
 
-bool tls_tickets_set(struct tls_context *x, const struct tls_settings *s, struct tls_error *e)
+void tls_tickets_set(SSL_CTX *ctx, const struct tls_settings *s)
+{
+    /* RFC 8446 section 4.6.1: each costs a tenth of a handshake, and resuming brings a fresh one. */
+    SSL_CTX_set_num_tickets(ctx, s->tickets || s->sessions == TLS_SESSIONS_KEPT ? 1 : 0);
+    tls_version_set_tickets(ctx);
+}
+
+bool tls_tickets_keys(struct tls_context *x, const struct tls_settings *s, struct tls_error *e)
 {
     x->ticket_zone = s->ticket_zone;
     if (s->ticket_key_count) {
@@ -164,8 +171,5 @@ bool tls_tickets_set(struct tls_context *x, const struct tls_settings *s, struct
         }
     }
     x->key_count = s->ticket_key_count;
-    /* RFC 8446 section 4.6.1: each costs a tenth of a handshake, and resuming brings a fresh one. */
-    SSL_CTX_set_num_tickets(x->ctx, s->tickets || s->sessions == TLS_SESSIONS_KEPT ? 1 : 0);
-    tls_version_set_tickets(x->ctx);
     return true;
 }
