@@ -7,6 +7,7 @@
 #include "config/zone_words.h"
 #include "http/http.h"
 #include "http/modules/ssl/ssl_conf.h"
+#include "http/modules/ssl/ssl_ocsp.h"
 
 struct file_list {
     ARRAY(struct str) all;
@@ -184,8 +185,9 @@ static const struct directive rows[] = {
       .help = "Ciphers of TLS 1.2 and before, as openssl-ciphers(1) has them.  Those that are on "
               "without this line are all that clients of today need; nginx has HIGH:!aNULL:!MD5." },
     { "ssl_prefer_server_ciphers", PLACES, ARGS(1), &type_flag,
-      FIELD(struct ssl_conf, prefer_server_ciphers), .initial = "off",
-      .help = "The server's order of ciphers counts, not the client's." },
+      FIELD(struct ssl_conf, prefer_server_ciphers), .initial = "on",
+      .help = "The server's order of ciphers counts, not the client's; but clients whose first is "
+              "ChaCha20, for want of hardware, get that.  nginx has off." },
     { "ssl_buffer_size", PLACES, ARGS(1), &type_size, FIELD(struct ssl_conf, buffer_size),
       .initial = "16k",
       .help = "The largest record that is sent.  The first of a response are smaller by themselves, "
@@ -205,6 +207,31 @@ static const struct directive rows[] = {
       .help = "The same, but not told to clients." },
     { "ssl_crl", PLACES, ARGS(1), &type_ssl_file, FIELD(struct ssl_conf, crl),
       .help = "Lists of certificates that were taken back, of every CA that is trusted." },
+    { "ssl_ocsp", PLACES, ARGS(1), &type_enum, FIELD(struct ssl_conf, ocsp),
+      .initial = "off", .data = ssl_ocsp_modes,
+      .help = "Ask OCSP responders whether a client's certificates were taken back, before its first "
+              "request is served; leaf: its own alone.  Each answer may take 10 seconds; without one "
+              "the client is refused." },
+    { "ssl_ocsp_cache", PLACES, ARGS(1), &type_ssl_ocsp_cache, FIELD(struct ssl_conf, ocsp_cache),
+      .initial = "off",
+      .help = "Where answers about clients' certificates are kept for all workers, until newer ones "
+              "are due." },
+    { "ssl_ocsp_responder", PLACES, ARGS(1), &type_ssl_ocsp_responder,
+      FIELD(struct ssl_conf, ocsp_responder),
+      .help = "The responder that is asked about clients' certificates, instead of those that they "
+              "name." },
+    { "ssl_stapling", PLACES, ARGS(1), &type_flag, FIELD(struct ssl_conf, stapling), .initial = "off",
+      .help = "Show an OCSP responder's answer with the server's certificate, so that clients need not "
+              "ask.  It is fetched and renewed in the background; no handshake waits for it." },
+    { "ssl_stapling_file", PLACES, ARGS(1), &type_ssl_file, FIELD(struct ssl_conf, stapling_file),
+      .help = "A file with that answer, in DER form; no responder is asked then." },
+    { "ssl_stapling_responder", PLACES, ARGS(1), &type_str,
+      FIELD(struct ssl_conf, stapling_responder),
+      .help = "The responder that is asked, instead of the one that the certificate names." },
+    { "ssl_stapling_verify", PLACES, ARGS(1), &type_flag, FIELD(struct ssl_conf, stapling_verify),
+      .initial = "off",
+      .help = "Answers must be signed by the certificate's CA, or whom it trusts with that; "
+              "ssl_trusted_certificate may have to name that CA." },
     { "ssl_session_cache", PLACES, ARGS_RANGE(1, 2), &type_sessions,
       FIELD(struct ssl_conf, sessions),
       .initial = "none", .help = "Where sessions are kept that clients may resume." },

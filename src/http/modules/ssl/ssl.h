@@ -25,5 +25,7 @@ enum ssl_progress {
     SSL_FAILED,            /* logged */
 };
 enum ssl_progress ssl_handshake(struct client *c);
+/* What of it is still under way ends. */
+void ssl_abandon(struct client *c);
 
 #endif

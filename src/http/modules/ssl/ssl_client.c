@@ -9,10 +9,12 @@
 #include "http/host.h"
 #include "http/http.h"
 #include "http/modules/ssl/ssl_conf.h"
+#include "http/modules/ssl/ssl_files.h"
 #include "http/request.h"
 #include "http/v1/v1.h"
 #include "http/v2/v2.h"
 #include "modules_enabled.h"
+#include "upstream/ocsp/ocsp_check.h"
 
 /* Of one listener in one generation. */
 struct ssl_listen {
@@ -60,15 +62,6 @@ static enum tls_choice choose(const struct tls_acceptor *a, struct connection *c
 
 /* ---- certificates that have variables in their names ---- */
 
-static struct str file_name(const struct template *t, struct request *r)
-{
-    struct str value = template_value_nul(t, request_script(r));
-
-    if (str_starts(value, STR("data:")) || str_starts(value, STR("/")))
-        return value;
-    return arena_concat(&r->arena, r->server->http->conf_prefix, value);
-}
-
 static bool certify_with(struct client *c, const struct ssl_conf *conf, struct request *r)
 {
     struct tls_error e;
@@ -77,7 +70,7 @@ static bool certify_with(struct client *c, const struct ssl_conf *conf, struct r
         const struct template *own = &conf->certificates.items[i], *key = &conf->keys.items[i];
         if (template_is_text(own) && template_is_text(key))
             continue;                          /* the context has it */
-        struct str certificate = file_name(own, r), secret = file_name(key, r);
+        struct str certificate = ssl_files_name(r, own), secret = ssl_files_name(r, key);
         if (certificate.len == 0 || secret.len == 0)
             continue;
         if (!tls_use_pair(&c->connection, certificate, secret, conf->passwords,
@@ -105,6 +98,50 @@ static bool certify(const struct tls_acceptor *a, struct connection *connection)
     arena_fini(&arena);
     generation_unref(g);
     return good;
+}
+
+/* ---- whether the client's certificates were taken back ---- */
+
+static void on_checked(void *owner)
+{
+    client_wake(owner);
+}
+
+/* false: there is nothing to be checked. */
+static bool begin_check(struct client *c)
+{
+    const struct ssl_conf *conf = tls_context_owner(tls_context_of(&c->connection));
+    const char *reason;
+    int code;
+
+    if (!conf->check || tls_client(&c->connection, false, &reason, &code) != TLS_CLIENT_GOOD)
+        return false;
+    c->check = ocsp_check_start(conf->check, &c->connection, on_checked, c);
+    if (!c->check)
+        tls_set_client_fault(&c->connection, "certificate status request failed");
+    return c->check != NULL;
+}
+
+/* false: the answer is still to come. */
+static bool await_check(struct client *c)
+{
+    struct str trouble = ocsp_check_trouble(c->check);
+
+    if (!ocsp_check_over(c->check))
+        return false;
+    if (trouble.len)
+        client_log(c, LOG_LEVEL_ERROR, 0, "no OCSP answer about the client's certificate: %.*s",
+                   STR_ARG(trouble));
+    if (ocsp_check_fault(c->check))
+        tls_set_client_fault(&c->connection, ocsp_check_fault(c->check));
+    ssl_abandon(c);
+    return true;
+}
+
+void ssl_abandon(struct client *c)
+{
+    ocsp_check_end(c->check);
+    c->check = NULL;
 }
 
 /* ---- handshakes ---- */
@@ -164,10 +201,17 @@ static enum ssl_progress begin(struct client *c)
     return SSL_FAILED;
 }
 
+static enum ssl_progress ready(const struct client *c)
+{
+    return str_eq(tls_alpn(&c->connection), STR("h2")) ? SSL_READY_V2 : SSL_READY;
+}
+
 enum ssl_progress ssl_handshake(struct client *c)
 {
     struct tls_fault f;
 
+    if (c->check)
+        return await_check(c) ? ready(c) : SSL_WAIT;
     if (!tls_is(c->connection.transport)) {
         enum ssl_progress begun = begin(c);
         if (begun != SSL_READY)
@@ -175,7 +219,7 @@ enum ssl_progress ssl_handshake(struct client *c)
     }
     switch (tls_handshake(&c->connection, &f)) {
     case TLS_DONE:
-        return str_eq(tls_alpn(&c->connection), STR("h2")) ? SSL_READY_V2 : SSL_READY;
+        return !begin_check(c) || await_check(c) ? ready(c) : SSL_WAIT;
     case TLS_AGAIN:
         return SSL_WAIT;
     case TLS_FAILED:

@@ -12,6 +12,8 @@
 struct http;
 struct http_server;
 struct zone_spec;
+struct responder;
+struct ocsp_check_conf;
 
 struct ssl_sessions {
     enum tls_sessions kind;
@@ -37,6 +39,11 @@ struct ssl_conf {
     ARRAY(struct str) ticket_keys;     /* paths */
     struct log_file *key_log;
     ARRAY(struct str) ech_files;
+    unsigned ocsp;                     /* enum ssl_ocsp */
+    struct responder *ocsp_responder;  /* NULL: those that certificates name */
+    struct zone_spec *ocsp_cache;      /* NULL: none */
+    bool stapling, stapling_verify;
+    struct str stapling_file, stapling_responder;
 
     /* Made when all servers are known. */
     bool settled;
@@ -44,6 +51,7 @@ struct ssl_conf {
     const struct str *passwords;       /* of keys that are named in handshakes */
     unsigned password_count;
     struct tls_cache *cache;
+    struct ocsp_check_conf *check;     /* of clients' certificates; NULL: none is made */
 };
 
 static inline struct ssl_conf *ssl_conf(void *const *conf)

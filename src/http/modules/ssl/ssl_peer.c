@@ -3,11 +3,9 @@
  */
 #include "http/modules/ssl/ssl_peer.h"
 
-#include <errno.h>
-
-#include "config/kept_files.h"
 #include "http/core.h"
 #include "http/http.h"
+#include "http/modules/ssl/ssl_files.h"
 #include "http/modules/ssl/ssl_types.h"
 
 struct ssl_peer_conf {
@@ -37,42 +35,6 @@ static const struct ssl_peer_conf *conf_of(void *const *conf)
 
 /* ---- the context ---- */
 
-/* The line of that name in this block or around it. */
-static struct setting at_line(const struct setting *s, const char *name)
-{
-    struct setting place = *s;
-
-    for (const struct block *b = s->block; b && b->node; b = b->parent) {
-        const struct node *n = tree_find(b->node->children, str_of(name));
-        if (n) {
-            place.node = n;
-            break;
-        }
-    }
-    return place;
-}
-
-static bool read_file(struct setting *s, const char *row, struct str path, struct tls_text *text)
-{
-    if (!path.data)
-        return true;
-    text->name = path;
-    if (kept_files_read(s, path, &text->content))
-        return true;
-    struct setting place = at_line(s, row);
-    return setting_errno(&place, place.node->block ? 0 : 1, errno, "cannot load \"%.*s\"",
-                         STR_ARG(path));
-}
-
-static bool read_text(struct setting *s, const char *row, const struct template *t,
-                      struct tls_text *text)
-{
-    if (!str_starts(t->text, STR("data:")))
-        return read_file(s, row, t->text, text);
-    *text = (struct tls_text){ STR("data:..."), str_from(t->text, 5) };
-    return true;
-}
-
 static bool is_dynamic(const struct ssl_peer_conf *c)
 {
     return !template_is_text(&c->certificate) || !template_is_text(&c->key);
@@ -83,32 +45,13 @@ static bool read_pair(struct setting *s, const struct ssl_peer_conf *c, struct t
     if (template_is_empty(&c->certificate) || is_dynamic(c))
         return true;
     if (template_is_empty(&c->key)) {
-        struct setting place = at_line(s, "proxy_ssl_certificate");
+        struct setting place = ssl_files_line(s, "proxy_ssl_certificate", 0);
         return setting_error(&place, 0, "no \"proxy_ssl_certificate_key\" is defined for certificate "
                              "\"%.*s\"", STR_ARG(c->certificate.text));
     }
-    return read_text(s, "proxy_ssl_certificate", &c->certificate, &pair->certificate) &&
-           read_text(s, "proxy_ssl_certificate_key", &c->key, &pair->key);
-}
-
-static bool read_passwords(struct setting *s, struct ssl_peer_conf *c)
-{
-    struct arena *a = setting_arena(s);
-    struct tls_text text = { 0 };
-    ARRAY(struct str) all = { 0 };
-
-    if (!read_file(s, "proxy_ssl_password_file", c->password_file, &text))
-        return false;
-    for (struct str rest = text.content; rest.data;) {
-        struct str line = str_split(&rest, '\n');
-        if (line.len && line.data[line.len - 1] == '\r')
-            line.len--;
-        if (line.len)
-            *ARRAY_PUSH(&all, a) = arena_str(a, line);
-    }
-    c->passwords = all.items;
-    c->password_count = all.count;
-    return true;
+    return ssl_files_read_text(s, "proxy_ssl_certificate", 0, &c->certificate,
+                               &pair->certificate) &&
+           ssl_files_read_text(s, "proxy_ssl_certificate_key", 0, &c->key, &pair->key);
 }
 
 static uint32_t mix(uint32_t identity, struct str text)
@@ -144,16 +87,6 @@ static const char *const rows_about[] = {
     [TLS_ABOUT_PROTOCOLS] = "proxy_ssl_protocols",
 };
 
-static bool tell(struct setting *s, const struct tls_error *e)
-{
-    struct setting place = at_line(s, rows_about[e->about]);
-    unsigned word = place.node->count > 1 && !place.node->block ? 1 : 0;
-
-    if (e->advice)
-        return setting_error_hint(&place, word, str_of(e->advice), "%s", e->text);
-    return setting_error(&place, word, "%s", e->text);
-}
-
 static void free_context(void *data)
 {
     struct ssl_peer_conf *c = data;
@@ -171,7 +104,7 @@ bool ssl_peer_prepare(struct setting *s)
     if (c->context)
         return true;
     if (c->verify && !c->trusted.data) {
-        struct setting place = at_line(s, "proxy_ssl_verify");
+        struct setting place = ssl_files_line(s, "proxy_ssl_verify", 0);
         return setting_error_hint(&place, 0, STR("name the CA's certificate: "
                                                  "proxy_ssl_trusted_certificate FILE;"),
                                   "no proxy_ssl_trusted_certificate for proxy_ssl_verify");
@@ -181,16 +114,17 @@ bool ssl_peer_prepare(struct setting *s)
         .pairs = &pair, .verify_depth = c->verify_depth, .commands = c->commands.all.items,
         .command_count = c->commands.all.count, .key_log = c->key_log,
     };
-    if (!read_passwords(s, c) || !read_pair(s, c, &pair) ||
-        !read_file(s, "proxy_ssl_trusted_certificate", c->trusted, &t.trusted) ||
-        !read_file(s, "proxy_ssl_crl", c->crl, &t.crl))
+    if (!ssl_files_passwords(s, "proxy_ssl_password_file", c->password_file, &t) ||
+        !read_pair(s, c, &pair) ||
+        !ssl_files_read(s, "proxy_ssl_trusted_certificate", 0, c->trusted, &t.trusted) ||
+        !ssl_files_read(s, "proxy_ssl_crl", 0, c->crl, &t.crl))
         return false;
     t.pair_count = pair.certificate.content.data ? 1 : 0;
-    t.passwords = c->passwords;
-    t.password_count = c->password_count;
+    c->passwords = t.passwords;
+    c->password_count = t.password_count;
     c->context = tls_client_new(&t, &e);
     if (!c->context)
-        return tell(s, &e);
+        return ssl_files_tell(s, rows_about, &t, &e);
     if (c->certificate_cache.max)
         c->cache = tls_cache_new(c->certificate_cache.max, c->certificate_cache.inactive,
                                  c->certificate_cache.valid);
@@ -213,21 +147,11 @@ static struct str without_port(struct arena *a, struct str host)
     return arena_str(a, host);
 }
 
-/* A path is one of the configuration's folder. */
-static struct str file_name(struct request *r, const struct template *t)
-{
-    struct str value = template_value_nul(t, request_script(r));
-
-    if (value.len == 0 || str_starts(value, STR("data:")) || str_starts(value, STR("/")))
-        return value;
-    return arena_concat(&r->arena, r->server->http->conf_prefix, value);
-}
-
 /* Our certificate, where variables name it.  false: not both are named. */
 static bool choose_pair(struct request *r, const struct ssl_peer_conf *c, struct tls_peer *p)
 {
-    p->certificate = file_name(r, &c->certificate);
-    p->key = file_name(r, &c->key);
+    p->certificate = ssl_files_name(r, &c->certificate);
+    p->key = ssl_files_name(r, &c->key);
     p->passwords = c->passwords;
     p->password_count = c->password_count;
     p->cache = c->cache;
@@ -271,17 +195,6 @@ const struct tls_peer *ssl_peer_fixed(struct setting *s, struct str host)
 
 /* ---- rows ---- */
 
-static bool parse_certificate(struct setting *s, void *field)
-{
-    struct template *t = field;
-
-    if (!template_compile(s, 1, config_variables(s), t))
-        return false;
-    if (t->text.len && template_is_text(t) && !str_starts(t->text, STR("data:")))
-        t->text = setting_conf_path(s, t->text);
-    return true;
-}
-
 static void print_template(const struct directive *row, const void *field, struct out *o)
 {
     (void)row;
@@ -290,7 +203,7 @@ static void print_template(const struct directive *row, const void *field, struc
 
 static const struct type type_certificate = {
     "file | data:text", "a file, or a text behind \"data:\"; variables may stand in it",
-    parse_certificate, print_template,
+    ssl_parse_certificate, print_template,
 };
 
 #define EVERYWHERE (IN_HTTP | IN_SERVER | IN_LOCATION)

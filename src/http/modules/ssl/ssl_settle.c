@@ -2,26 +2,21 @@
  * ssl_settle: from the directives of servers to TLS contexts, one for each set of values.  All files are
  * read here, and all mistakes in them are told where the directive stands.
  */
-#include "config/kept_files.h"
 #include "base/clock.h"
 #include "config/zone_words.h"
-
-#include <errno.h>
-
 #include "http/http.h"
 #include "http/modules/ssl/ssl_conf.h"
+#include "http/modules/ssl/ssl_files.h"
+#include "http/modules/ssl/ssl_ocsp.h"
 
 /* A server whose context is being made. */
 struct settling {
-    struct setting *s;
-    const struct block *block;
+    struct setting s;                  /* for its block */
     struct ssl_conf *conf;
     struct tls_settings settings;
 };
 
 static const char ticket_zone_tag;
-
-/* ---- mistakes ---- */
 
 static const char *const names[] = {
     [TLS_ABOUT_ALL] = "ssl_certificate",
@@ -38,88 +33,28 @@ static const char *const names[] = {
     [TLS_ABOUT_PROTOCOLS] = "ssl_protocols",
 };
 
-/* Line `index` of that name in the block, or the innermost one around it that has any; the server's own
- * line where there is none. */
-static const struct node *find_line(const struct block *b, struct str name, unsigned index)
-{
-    const struct node *server = b->node;
-
-    for (; b && b->node; b = b->parent) {
-        const struct node *n = tree_find(b->node->children, name), *next = n;
-        for (; n && index > 0 && (next = tree_find(n->next, name)); index--)
-            n = next;
-        if (n)
-            return n;
-    }
-    return server;
-}
-
-static struct setting at_line(const struct settling *x, const char *name, unsigned index)
-{
-    struct setting place = *x->s;
-
-    place.node = find_line(x->block, str_of(name), index);
-    return place;
-}
-
-static bool tell(const struct settling *x, const struct tls_error *e)
-{
-    struct setting place = at_line(x, names[e->about], e->index);
-    unsigned word = place.node->count > 1 && !place.node->block ? 1 : 0;
-
-    if (e->advice)
-        return setting_error_hint(&place, word, str_of(e->advice), "%s", e->text);
-    return setting_error(&place, word, "%s", e->text);
-}
-
 /* ---- files ---- */
 
-/* false after a mistake was told. */
-static bool read_file(const struct settling *x, const char *name, unsigned index, struct str path,
-                      struct tls_text *text)
+static void warn_of_end(const struct settling *x, unsigned index)
 {
-    if (!path.data)
-        return true;
-    text->name = path;
-    if (kept_files_read(x->s, path, &text->content))
-        return true;
-    struct setting place = at_line(x, name, index);
-    return setting_errno(&place, place.node->block ? 0 : 1, errno, "cannot load \"%.*s\"",
-                         STR_ARG(path));
-}
+    struct out o = out_growing(&x->s.config->scratch, LOG_LINE_MAX);
 
-static bool read_text(const struct settling *x, const char *name, unsigned index,
-                      const struct template *t, struct tls_text *text)
-{
-    if (!str_starts(t->text, STR("data:")))
-        return read_file(x, name, index, t->text, text);
-    *text = (struct tls_text){ STR("data:..."), str_from(t->text, 5) };
-    return true;
-}
-
-static void warn_of_end(const struct settling *x, unsigned index, const struct tls_text *certificate)
-{
-    time_t end = tls_not_after(certificate->content);
-    char date[HTTP_DATE_LEN];
-    struct out o = out_fixed(date, sizeof date);
-
-    if (!tls_ends_soon(end))
+    if (!tls_warn_of_end(&o, x->settings.pairs[index].certificate.name,
+                         tls_context_end(x->conf->context, index)))
         return;
-    struct setting place = at_line(x, "ssl_certificate", index);
-    clock_put_http_date(&o, end);
-    setting_warn(&place, place.node->block ? 0 : 1, "certificate \"%.*s\" is good until %.*s alone: "
-                 "renew it", STR_ARG(certificate->name), STR_ARG(out_str_of(&o)));
+    struct setting place = ssl_files_line(&x->s, "ssl_certificate", index);
+    setting_warn(&place, place.node->block ? 0 : 1, "%.*s", STR_ARG(out_str_of(&o)));
 }
 
 static bool read_pairs(struct settling *x)
 {
     const struct ssl_conf *c = x->conf;
-    struct tls_pair *pairs = ARENA_NEW_ARRAY(&x->s->config->scratch, struct tls_pair,
+    struct tls_pair *pairs = ARENA_NEW_ARRAY(&x->s.config->scratch, struct tls_pair,
                                              c->certificates.count);
 
     if (c->certificates.count > c->keys.count) {
         unsigned i = c->keys.count;
-        struct setting place = at_line(x, "ssl_certificate", i);
+        struct setting place = ssl_files_line(&x->s, "ssl_certificate", i);
         return setting_error(&place, 0,
                              "no \"ssl_certificate_key\" is defined for certificate \"%.*s\"",
                              STR_ARG(c->certificates.items[i].text));
@@ -129,45 +64,33 @@ static bool read_pairs(struct settling *x)
         pairs[i].certificate.name = own->text;
         if (!template_is_text(own) || !template_is_text(key))
             continue;
-        if (!read_text(x, "ssl_certificate", i, own, &pairs[i].certificate) ||
-            !read_text(x, "ssl_certificate_key", i, key, &pairs[i].key))
+        if (!ssl_files_read_text(&x->s, "ssl_certificate", i, own, &pairs[i].certificate) ||
+            !ssl_files_read_text(&x->s, "ssl_certificate_key", i, key, &pairs[i].key))
             return false;
-        warn_of_end(x, i, &pairs[i].certificate);
     }
     x->settings.pairs = pairs;
     x->settings.pair_count = c->certificates.count;
     return true;
 }
 
-/* One password in a line; they must outlive the tree, for keys that are named in handshakes. */
+/* Keys that are named in handshakes need them later. */
 static bool read_passwords(struct settling *x)
 {
-    struct arena *a = setting_arena(x->s);
-    struct tls_text text = { 0 };
-    ARRAY(struct str) all = { 0 };
-
-    if (!read_file(x, "ssl_password_file", 0, x->conf->password_file, &text))
+    if (!ssl_files_passwords(&x->s, "ssl_password_file", x->conf->password_file, &x->settings))
         return false;
-    for (struct str rest = text.content; rest.data;) {
-        struct str line = str_split(&rest, '\n');
-        if (line.len && line.data[line.len - 1] == '\r')
-            line.len--;
-        if (line.len)
-            *ARRAY_PUSH(&all, a) = arena_str(a, line);
-    }
-    x->settings.passwords = x->conf->passwords = all.items;
-    x->settings.password_count = x->conf->password_count = all.count;
+    x->conf->passwords = x->settings.passwords;
+    x->conf->password_count = x->settings.password_count;
     return true;
 }
 
 static bool read_ticket_keys(struct settling *x)
 {
     const struct ssl_conf *c = x->conf;
-    struct tls_text *keys = ARENA_NEW_ARRAY(&x->s->config->scratch, struct tls_text,
+    struct tls_text *keys = ARENA_NEW_ARRAY(&x->s.config->scratch, struct tls_text,
                                             c->ticket_keys.count);
 
     for (unsigned i = 0; i < c->ticket_keys.count; i++) {
-        if (!read_file(x, "ssl_session_ticket_key", i, c->ticket_keys.items[i], &keys[i]))
+        if (!ssl_files_read(&x->s, "ssl_session_ticket_key", i, c->ticket_keys.items[i], &keys[i]))
             return false;
     }
     x->settings.ticket_keys = keys;
@@ -177,14 +100,16 @@ static bool read_ticket_keys(struct settling *x)
 
 static bool read_all(struct settling *x)
 {
+    const struct setting *s = &x->s;
     const struct ssl_conf *c = x->conf;
     struct tls_settings *to = &x->settings;
 
     return read_pairs(x) && read_passwords(x) && read_ticket_keys(x) &&
-           read_file(x, "ssl_client_certificate", 0, c->client_certificate, &to->client_ca) &&
-           read_file(x, "ssl_trusted_certificate", 0, c->trusted_certificate, &to->trusted) &&
-           read_file(x, "ssl_crl", 0, c->crl, &to->crl) &&
-           read_file(x, "ssl_dhparam", 0, c->dhparam, &to->dhparam);
+           ssl_files_read(s, "ssl_client_certificate", 0, c->client_certificate, &to->client_ca) &&
+           ssl_files_read(s, "ssl_trusted_certificate", 0, c->trusted_certificate,
+                          &to->trusted) &&
+           ssl_files_read(s, "ssl_crl", 0, c->crl, &to->crl) &&
+           ssl_files_read(s, "ssl_dhparam", 0, c->dhparam, &to->dhparam);
 }
 
 /* ---- contexts ---- */
@@ -195,7 +120,7 @@ static bool add_ticket_zone(struct settling *x)
 {
     if (x->conf->ticket_keys.count)
         return true;
-    struct zone_spec *z = zone_words_define(x->s, 0, STR("keys of TLS session tickets"),
+    struct zone_spec *z = zone_words_define(&x->s, 0, STR("keys of TLS session tickets"),
                                             TLS_TICKET_ZONE_SIZE, &ticket_zone_tag);
     if (!z)
         return false;
@@ -211,7 +136,7 @@ static bool check_verify(const struct settling *x)
     if ((c->verify != TLS_VERIFY_ON && c->verify != TLS_VERIFY_OPTIONAL) ||
         c->client_certificate.data || c->trusted_certificate.data)
         return true;
-    struct setting place = at_line(x, "ssl_verify_client", 0);
+    struct setting place = ssl_files_line(&x->s, "ssl_verify_client", 0);
     return setting_error_hint(&place, 0, STR("name the CA's certificate: ssl_client_certificate "
                                              "FILE;"),
                               "no ssl_client_certificate or ssl_trusted_certificate for "
@@ -250,24 +175,28 @@ static bool make_context(struct settling *x)
     struct tls_error e;
 
     fill(x);
-    if (!check_verify(x) || !read_all(x) || !add_ticket_zone(x))
+    if (!check_verify(x) || !ssl_ocsp_prepare(&x->s, c, &x->settings) || !read_all(x) ||
+        !add_ticket_zone(x))
         return false;
     c->context = tls_context_new(&x->settings, &e);
     if (!c->context)
-        return tell(x, &e);
+        return ssl_files_tell(&x->s, names, &x->settings, &e);
+    for (unsigned i = 0; i < x->settings.pair_count; i++)
+        warn_of_end(x, i);
     if (c->certificate_cache.max)
         c->cache = tls_cache_new(c->certificate_cache.max, c->certificate_cache.inactive,
                                  c->certificate_cache.valid);
-    generation_cleanup(x->s->config->generation, free_context, c);
-    return true;
+    generation_cleanup(x->s.config->generation, free_context, c);
+    return ssl_ocsp_staple(&x->s, c, &x->settings);
 }
 
 /* Once for each set of values, which many servers may share. */
 static bool settle_server(struct setting *s, const struct http_server *server)
 {
-    struct settling x = { .s = s, .block = server->root.block,
-                          .conf = ssl_conf(server->root.conf) };
+    struct settling x = { .s = *s, .conf = ssl_conf(server->root.conf) };
 
+    x.s.block = server->root.block;
+    x.s.node = server->root.block->node;
     if (x.conf->settled)
         return true;
     x.conf->settled = true;

@@ -3,21 +3,24 @@
  */
 #include "http/modules/ssl/ssl_types.h"
 
-
 /* ---- certificates and keys ---- */
 
-/* A file, or a text behind "data:"; variables are looked up in each handshake. */
-static bool parse_certificate(struct setting *s, void *field)
+bool ssl_parse_certificate(struct setting *s, void *field)
+{
+    struct template *t = field;
+
+    if (!template_compile(s, 1, config_variables(s), t))
+        return false;
+    if (t->text.len && template_is_text(t) && !str_starts(t->text, STR("data:")))
+        t->text = setting_conf_path(s, t->text);
+    return true;
+}
+
+static bool add_certificate(struct setting *s, void *field)
 {
     struct ssl_texts *list = field;
-    struct template t;
 
-    if (!template_compile(s, 1, config_variables(s), &t))
-        return false;
-    if (template_is_text(&t) && !str_starts(t.text, STR("data:")))
-        t.text = setting_conf_path(s, t.text);
-    *ARRAY_PUSH(&list->all, setting_arena(s)) = t;
-    return true;
+    return ssl_parse_certificate(s, ARRAY_PUSH(&list->all, setting_arena(s)));
 }
 
 static void print_certificates(const struct directive *row, const void *field, struct out *o)
@@ -34,7 +37,7 @@ static void print_certificates(const struct directive *row, const void *field, s
 
 const struct type type_ssl_certificate = {
     "file | data:text", "a file, or a text behind \"data:\"; variables may stand in it",
-    parse_certificate, print_certificates,
+    add_certificate, print_certificates,
 };
 
 /* An empty name takes back what was inherited. */
@@ -86,12 +89,9 @@ static void print_certificate_cache(const struct directive *row, const void *fie
     const struct ssl_certificate_cache *c = field;
 
     (void)row;
-    if (c->max == 0) {
-        OUT_LITERAL(o, "off");
+    print_cache_limits(o, c->max, c->inactive);
+    if (c->max == 0)
         return;
-    }
-    out_printf(o, "max=%u inactive=", c->max);
-    print_time(o, (uint64_t)c->inactive * 1000);
     OUT_LITERAL(o, " valid=");
     print_time(o, (uint64_t)c->valid * 1000);
 }

@@ -23,6 +23,10 @@ struct ssl_certificate_cache {
     time_t inactive, valid;            /* seconds */
 };
 
+/* The parser of a struct template: a file, or a text behind "data:"; variables in it are looked up in
+ * each handshake. */
+bool ssl_parse_certificate(struct setting *s, void *field);
+
 extern const struct type type_ssl_certificate;         /* struct ssl_texts: one more with each line */
 extern const struct type type_ssl_file;                /* struct str: a path, or data NULL */
 extern const struct type type_ssl_certificate_cache;
