@@ -77,6 +77,9 @@ bool os_set_accept_filter(int fd, const char *name);
 bool os_set_transparent(int fd, int family);
 /* A hint before bind() without a port: connect() chooses one, so that peers can share it. */
 void os_choose_port_late(int fd);
+/* The system takes no more than so many bytes (about) that it can't send yet: what is written later,
+ * and is more urgent, does not wait behind megabytes.  A hint. */
+void os_bound_unsent(int fd, int bytes);
 /* The protocol of socket(2) for multipath TCP; -1: none. */
 extern const int os_multipath_protocol;
 

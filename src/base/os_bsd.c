@@ -273,6 +273,18 @@ void os_choose_port_late(int fd)
     (void)fd;
 }
 
+#ifdef TCP_NOTSENT_LOWAT
+void os_bound_unsent(int fd, int bytes)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+#else
+void os_bound_unsent(int fd, int bytes)
+{
+    (void)fd, (void)bytes;
+}
+#endif
+
 #ifdef SO_ACCEPTFILTER
 bool os_set_accept_filter(int fd, const char *name)
 {

@@ -200,6 +200,11 @@ void os_choose_port_late(int fd)
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 }
 
+void os_bound_unsent(int fd, int bytes)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 const int os_multipath_protocol = 262; /* IPPROTO_MPTCP, which older headers lack */
 
 /* ---- passwords ---- */

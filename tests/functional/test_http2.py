@@ -524,3 +524,27 @@ def test_many_requests_are_no_attack(h2):
             streams = [c.ask("/") for _ in range(100)]
             assert all(c.answer(s).status == 200 for s in streams)
         assert c.goaway is None
+
+
+def test_descriptions_of_many_files(h2):
+    """What describes a file is encoded once and remembered: it must be that file's, and of its present state."""
+    sizes = [n * 37 % 1000 for n in range(300)]
+    server = h2(files={f"html/f{n}": "x" * size for n, size in enumerate(sizes)})
+
+    def described(answer):
+        return [answer.header(name) for name in ("content-length", "last-modified", "etag")]
+
+    with Http2(server) as c, Http2(server) as other:
+        for n in [*range(300), *range(300)]:
+            path = f"/f{n}"
+            first = described(c.get(path))
+            assert first == described(other.get(path)) and int(first[0]) == sizes[n]
+            if n % 30 == 0:
+                assert first == described(server.get(path, method="HEAD"))
+        changed = server.dir / "html/f1"
+        changed.write_text("other")
+        assert described(c.get("/f1"))[0] == "5"
+        changed.write_text("OTHER")
+        assert described(c.get("/f1")) == described(server.get("/f1", method="HEAD"))
+        assert c.get("/f1", more=[("if-none-match", described(c.get("/f1"))[2])]).status == 304
+        assert c.get("/f1", more=[("range", "bytes=1-2")]).header("content-length") == "2"

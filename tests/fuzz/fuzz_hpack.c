@@ -80,10 +80,15 @@ static bool read_block(struct readers *r, const uint8_t *data, size_t len)
         if (third != (result == HPACK_FIELD ? HPACK_TOO_LARGE : result) ||
             (second == HPACK_ERROR) != (result == HPACK_ERROR))
             abort();
+        if (result == HPACK_FIELD && (g.name.len != f.name.len || g.value.len != f.value.len))
+            abort();
         if (result == HPACK_ERROR)
             return false;
         same_table(&r->ample.table, &r->tight.table);
         same_table(&r->ample.table, &r->blind.table);
+        if (result == HPACK_END && (!hpack_may_be_good(cursor_of(data, len)) ||
+                                    !hpack_may_be_good(cursor_of(data, choice % len))))
+            abort();
         if (result == HPACK_END)
             return true;
         if (result == HPACK_FIELD)

@@ -1,12 +1,14 @@
 /*
  * fuzz_http2: what a hostile client may send over HTTP/2, to a whole server: the input is a connection's
  * bytes behind the preface, cut into reads by its first byte.  Whatever comes, what the server sends are
- * whole frames that a client's settings allow, and the connection ends when the client has gone.
+ * whole frames that a client's settings allow, and the connection ends when the client has gone.  CONNECT
+ * leads to a peer that says what it hears, and leaves when it likes.
  */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "config/resolve.h"
@@ -21,19 +23,84 @@ static const char conf[] =
     " http2_max_concurrent_streams 5; http2_body_preread_size 1000; max_headers 20;"
     " large_client_header_buffers 2 1k; lingering_close off;"
     " server { listen 127.0.0.1:1; location / { return 200 text; }"
+    "  location = / { if ($request_method != CONNECT) { return 200 text; } tunnel_pass unix:%s; }"
     "  location /long { return 200 $request_uri$request_uri; }"
     "  location /file { root /dev; } location /late { limit_rate 1; return 200 text; }"
     "  location /none { return 444; } } }";
 
 static struct listener listener;
 
+/* ---- the peer of tunnels ---- */
+
+enum { TUNNELS = 8 };
+
+static struct sockaddr_un place = { .sun_family = AF_UNIX };
+static int door, tunnels[TUNNELS];
+
+static void leave_place(void)
+{
+    unlink(place.sun_path);
+}
+
+static void open_door(void)
+{
+    snprintf(place.sun_path, sizeof place.sun_path, "/tmp/fuzz_http2.%d", (int)getpid());
+    door = socket(AF_UNIX, SOCK_STREAM, 0);
+    fcntl(door, F_SETFL, O_NONBLOCK);
+    bool open = bind(door, (struct sockaddr *)&place, sizeof place) == 0 && listen(door, 64) == 0;
+    assert(open);
+    atexit(leave_place);
+    for (unsigned i = 0; i < TUNNELS; i++)
+        tunnels[i] = -1;
+}
+
+static void close_tunnel(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* What is heard goes back; 'E' is our end as well, and 'X' leaves at once. */
+static void serve_tunnel(int *fd)
+{
+    char bytes[4096];
+    ssize_t n = recv(*fd, bytes, sizeof bytes, 0);
+
+    if (n > 0)
+        n = send(*fd, bytes, (size_t)n, MSG_NOSIGNAL);
+    if (n > 0 && bytes[0] == 'E')
+        shutdown(*fd, SHUT_WR);
+    if (n == 0 || (n > 0 && bytes[0] == 'X'))
+        close_tunnel(fd);
+}
+
+static void serve_tunnels(void)
+{
+    int *vacant = NULL;
+
+    for (unsigned i = 0; i < TUNNELS; i++) {
+        if (tunnels[i] >= 0)
+            serve_tunnel(&tunnels[i]);
+        if (tunnels[i] < 0)
+            vacant = &tunnels[i];
+    }
+    if (vacant && (*vacant = accept(door, NULL, NULL)) >= 0)
+        fcntl(*vacant, F_SETFL, O_NONBLOCK);
+}
+
+/* ---- the server ---- */
+
 static void prepare(void)
 {
+    static char text[2048];
     struct diag d;
 
     modules_init(weir_modules);
     diag_init(&d);
-    struct tree *t = tree_parse(STR("conf"), str_of(conf), &d);
+    open_door();
+    snprintf(text, sizeof text, conf, place.sun_path);
+    struct tree *t = tree_parse(STR("conf"), str_of(text), &d);
     struct generation *g = config_resolve(t, STR("/p/"), STR("/p/c/"), &d);
     diag_print(&d, stderr, true);
     assert(g && g->listens.count == 1);
@@ -92,6 +159,7 @@ static void say(int fd, struct heard *h, struct str bytes, size_t step)
     while (bytes.len) {
         ssize_t n = send(fd, bytes.data, bytes.len < step ? bytes.len : step, MSG_NOSIGNAL);
         loop_turn(0);
+        serve_tunnels();
         hear(fd, h);
         if (n <= 0)
             break;
@@ -119,13 +187,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     say(pair[1], &h, STR(V2_PREFACE), SIZE_MAX);
     say(pair[1], &h, STR("\0\0\0\4\0\0\0\0\0"), SIZE_MAX);
     say(pair[1], &h, str_from(bytes, 1), data[0] ? data[0] : SIZE_MAX);
-    loop_turn(0);
-    hear(pair[1], &h);
+    for (unsigned i = 0; i < 4; i++) {
+        loop_turn(0);
+        serve_tunnels();
+        hear(pair[1], &h);
+    }
     close(pair[1]);
     for (unsigned i = 0; i < 10 && connection_count(); i++)
         loop_turn(0);
     connection_abort_all();
     loop_turn(0);
     assert(connection_count() == 0);
+    for (unsigned i = 0; i < TUNNELS; i++)
+        close_tunnel(&tunnels[i]);
     return 0;
 }

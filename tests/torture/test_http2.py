@@ -215,6 +215,36 @@ def test_cheap_frames(site, data):
     flood(site, make)
 
 
+def test_settings_that_move_all_windows(site):
+    """Thousands of settings in a frame, each of which counts for a hundred open streams."""
+    values = (settings({INITIAL_WINDOW_SIZE: 1}) + settings({INITIAL_WINDOW_SIZE: 0})) * 2700
+
+    def make(c):
+        yield requests(c, 100, lambda s: b"", "/big")
+        for _ in range(2000):
+            yield frame(SETTINGS, payload=values)
+
+    flood(site, make, values={INITIAL_WINDOW_SIZE: 0})
+
+
+def test_heads_of_streams_that_were_reset(site):
+    """Blocks of a stream that the server has reset already: they are read for the table's sake."""
+    def make(c):
+        yield requests(c, 1, lambda s: frame(WINDOW_UPDATE, 0, s, u32(0)), "/upload", END_HEADERS, "POST")
+        for _ in range(2000):
+            yield frame(HEADERS, END_HEADERS, 1, b"\x82" * 16000) * 10
+
+    flood(site, make)
+
+
+def test_priorities_of_streams_that_never_come(site):
+    def make(c):
+        for i in range(2000):
+            yield b"".join(frame(16, 0, 0, u32(2 * i + 1 + 200 * k) + b"u=1, i") for k in range(100))
+
+    flood(site, make)
+
+
 # ---- memory ----
 
 def test_header_bomb(site):

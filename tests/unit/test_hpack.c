@@ -541,6 +541,77 @@ static void test_gone_through_long(void **state)
     }
 }
 
+/* Who skips a block can still tell how large it would be. */
+static void test_lengths_of_skipped(void **state)
+{
+    static const char block[] = "\x40\3abc\5value\xbe\x7e\5other\x82\x00\1x\x85\x25\xa8\x49\xe9\x5b";
+    static const unsigned lens[][2] = { { 3, 5 }, { 3, 5 }, { 3, 5 }, { 7, 3 }, { 1, 7 } };
+    struct cursor in = cursor_of(block, sizeof block - 1);
+    struct hpack_decoder d;
+    struct hpack_field f;
+
+    (void)state;
+    hpack_decoder_init(&d, HPACK_TABLE_SIZE);
+    for (unsigned i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        assert_int_equal(hpack_next(&d, &in, NULL, &f), HPACK_TOO_LARGE);
+        assert_int_equal(f.name.len, lens[i][0]);
+        assert_int_equal(f.value.len, lens[i][1]);
+    }
+    assert_int_equal(hpack_next(&d, &in, NULL, &f), HPACK_END);
+    hpack_decoder_fini(&d);
+}
+
+/* Beginnings of good blocks may be good wherever they end; some can't. */
+static void test_beginnings(void **state)
+{
+    static const char *const bad[] = { "80", "82 80", "ffff ffff", "42ff ffff ff", "0001 617f ffff ff",
+                                       "3fff ffff", "7fff ffff", "00ff ffff ff" };
+    struct str good = hex("3fe1 1f82 418c f1e3 c2e5 f23a 6ba0 ab90 f4ff 4088 25a8 49e9 5ba9 7d7f 0161 be");
+
+    (void)state;
+    for (size_t len = 0; len <= good.len; len++)
+        assert_true(hpack_may_be_good(cursor_of(good.data, len)));
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct str block = hex(bad[i]);
+        if (hpack_may_be_good(cursor_of(block.data, block.len)))
+            fail_msg("%s may be good", bad[i]);
+    }
+}
+
+/* Fields that stay are found where they are, however many come in front of them, until they are pushed out. */
+static void test_fields_that_stay(void **state)
+{
+    struct hpack_encoder e;
+    struct hpack_decoder d;
+    char bytes[MORE], space[MORE], value[32];
+    unsigned indexed = 0;
+
+    (void)state;
+    hpack_encoder_init(&e);
+    hpack_decoder_init(&d, HPACK_TABLE_SIZE);
+    for (unsigned i = 0; i < 70000; i++) {     /* beyond what counts the entries */
+        struct str names[] = { STR("server"), STR("x-own"), STR("date"), STR("content-type") };
+        struct out number = out_fixed(value, sizeof value), o = out_fixed(bytes, sizeof bytes);
+        out_padded(&number, i / 3, 29);
+        struct str values[] = { STR("weir"), STR("y"), out_str_of(&number), STR("text/html") };
+        hpack_put_begin(&e, &o);
+        for (unsigned k = 0; k < 4; k++)
+            hpack_put_field(&e, &o, names[k], values[k], HPACK_REPEATED);
+        indexed += out_len(&o) <= 8;
+        struct cursor in = cursor_of(bytes, out_len(&o));
+        struct out to = out_fixed(space, sizeof space);
+        for (unsigned k = 0; k < 4; k++) {
+            struct hpack_field f;
+            assert_int_equal(hpack_next(&d, &in, &to, &f), HPACK_FIELD);
+            assert_true(str_eq(f.name, names[k]) && str_eq(f.value, values[k]));
+        }
+        assert_int_equal(hpack_next(&d, &in, &to, &(struct hpack_field){ 0 }), HPACK_END);
+    }
+    assert_true(indexed > 45000);              /* two of three, but where something was pushed out */
+    hpack_encoder_fini(&e);
+    hpack_decoder_fini(&d);
+}
+
 /* What grows in an arena need not be guessed. */
 static void test_growing_space(void **state)
 {
@@ -651,6 +722,9 @@ int main(void)
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_gone_through),
         cmocka_unit_test(test_gone_through_long),
+        cmocka_unit_test(test_lengths_of_skipped),
+        cmocka_unit_test(test_beginnings),
+        cmocka_unit_test(test_fields_that_stay),
         cmocka_unit_test(test_growing_space),
         cmocka_unit_test(test_eviction),
         cmocka_unit_test(test_huffman_symbols),

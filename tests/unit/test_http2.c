@@ -68,16 +68,17 @@ static void test_priorities(void **state)
         { STR_INIT("i,u=1"), 1, true },     { STR_INIT("i=?1"), 3, true },
         { STR_INIT("i=?0"), 3, false },     { STR_INIT("u=8"), 3, false },
         { STR_INIT("u=-1"), 3, false },     { STR_INIT("u=10"), 3, false },
-        { STR_INIT("u=2;x=y"), 3, false },  { STR_INIT("other, u=5,u=4"), 4, false },
+        { STR_INIT("u=2;x=y, i;z"), 2, true },  { STR_INIT("other, u=5,u=4"), 4, false },
+        { STR_INIT("i, u=1, i=?0"), 1, false }, { STR_INIT("u=9, u=2"), 2, false },
     };
 
     (void)state;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct v2_stream s = { .urgency = 6, .incremental = true };
+        struct v2_stream s = { .priority = { 6, true } };
         list_init(&s.place);
         v2_prioritize(&s, cases[i].value);
-        assert_int_equal(s.urgency, cases[i].urgency);
-        assert_int_equal(s.incremental, cases[i].incremental);
+        assert_int_equal(s.priority.urgency, cases[i].urgency);
+        assert_int_equal(s.priority.incremental, cases[i].incremental);
     }
 }
 

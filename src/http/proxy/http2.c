@@ -8,8 +8,9 @@
 #include "http/proxy/http2_stream.h"
 #include "http/proxy/proxied.h"
 #include "http/proxy/proxy_rewrite.h"
+#include "http/websocket.h"
 
-enum { PATH_MOST = 65536 };
+enum { PATH_MOST = 65536, TRAILERS_MOST = 65536 };
 
 struct http2 {
     struct proxied proxied;            /* first */
@@ -17,6 +18,7 @@ struct http2 {
     unsigned have;                     /* bytes of it that have come */
     uint32_t record_left;              /* of its content */
     uint64_t left;                     /* of the body, where its length is known */
+    bool websocket;                    /* the request is an extended CONNECT (RFC 8441) */
 };
 
 static struct http2 *state_of(const struct exchange *x)
@@ -56,6 +58,12 @@ static void put_field(void *to, struct str name, struct str value)
         put(to, name, value);
 }
 
+static void put_field_of_websocket(void *to, struct str name, struct str value)
+{
+    if (!websocket_is_key(name))
+        put_field(to, name, value);
+}
+
 static bool put_pseudo(struct exchange *x, struct fields *f)
 {
     struct out path = out_growing(&x->request->arena, PATH_MOST);
@@ -69,11 +77,25 @@ static bool put_pseudo(struct exchange *x, struct fields *f)
                     PATH_MOST);
         return false;
     }
-    put(f, STR(":method"), method);
+    if (state_of(x)->websocket) {
+        put(f, STR(":method"), STR("CONNECT"));
+        put(f, STR(":protocol"), STR("websocket"));
+    } else
+        put(f, STR(":method"), method);
     put(f, STR(":scheme"), x->tls ? STR("https") : STR("http"));
     put(f, STR(":path"), out_str_of(&path));
     put(f, STR(":authority"), proxied_host(x));
     return true;
+}
+
+/* How long the body is, as far as that says where the request ends. */
+static uint64_t body_length(const struct exchange *x)
+{
+    bool may_trail = x->conf->pass_trailers && (x->body_length || x->request->trailers.list.count);
+
+    if (state_of(x)->websocket)
+        return HTTP2_TUNNEL;
+    return x->body_length < 0 || may_trail ? HTTP2_UNKNOWN : (uint64_t)x->body_length;
 }
 
 static bool put_head(struct exchange *x, struct out *o)
@@ -85,20 +107,30 @@ static bool put_head(struct exchange *x, struct out *o)
     state_of(x)->have = 0;
     state_of(x)->record_left = 0;
     proxied_start(x);
+    state_of(x)->websocket = x->body_length == 0 && proxied_wants_websocket(x);
     hpack_encoder_init(&f.encoder);
     out_bytes(o, start, sizeof start);
     hpack_put_begin(&f.encoder, o);
-    bool good = put_pseudo(x, &f) && proxied_put_fields(x, true, put_field, &f);
+    bool good = put_pseudo(x, &f) &&
+                proxied_put_fields(x, true, state_of(x)->websocket ? put_field_of_websocket : put_field, &f);
     hpack_encoder_fini(&f.encoder);
     if (good && !o->overflow)
-        http2_stream_put_start(o->start + at, out_len(o) - at - HTTP2_START_SIZE,
-                               x->body_length < 0 ? HTTP2_UNKNOWN : (uint64_t)x->body_length);
+        http2_stream_put_start(o->start + at, out_len(o) - at - HTTP2_START_SIZE, body_length(x));
     return good;
 }
 
 static void body_sent(struct exchange *x)
 {
-    http2_stream_finish(x->link);
+    struct out block = out_growing(&x->request->arena, TRAILERS_MOST);
+    struct fields f = { .out = &block };
+
+    if (state_of(x)->websocket)
+        return;
+    hpack_encoder_init(&f.encoder);
+    hpack_put_begin(&f.encoder, &block);
+    proxied_put_trailers(x, put_field, &f);
+    hpack_encoder_fini(&f.encoder);
+    http2_stream_finish(x->link, block.overflow ? STR("") : out_str_of(&block));
 }
 
 /* ---- the response's head ---- */
@@ -135,6 +167,16 @@ static enum head_result take_head(struct exchange *x, struct cursor c)
     return x->head.status < STATUS_OK ? HEAD_INTERIM : HEAD_DONE;
 }
 
+/* A tunnel begins: as HTTP/1.1 says it. */
+static enum head_result begin_websocket(struct exchange *x)
+{
+    websocket_accept(x->request);
+    x->head.status = STATUS_SWITCHING_PROTOCOLS;
+    x->head.upgrade = true;
+    x->head.length = -1;
+    return HEAD_DONE;
+}
+
 static bool is_end(struct str in)
 {
     return in.len >= HTTP2_RECORD_SIZE && in.data[0] == HTTP2_RECORD_END;
@@ -154,6 +196,8 @@ static enum head_result read_head(struct exchange *x)
     x->in.at += c.at - (const unsigned char *)x->in.at;
     if (result != HEAD_DONE)
         return result;
+    if (state_of(x)->websocket && x->head.status / 100 == 2)
+        return begin_websocket(x);
     state_of(x)->left = x->head.length > 0 ? (uint64_t)x->head.length : 0;
     if (is_end(str_range(x->in.at, x->in.end))) {
         x->in.at += HTTP2_RECORD_SIZE;

@@ -185,6 +185,11 @@ static bool take_setting(struct http2_peer *p, unsigned id, uint32_t value)
     case SETTINGS_HEADER_TABLE_SIZE:
         p->table_said = false;
         break;
+    case SETTINGS_ENABLE_CONNECT_PROTOCOL:
+        if (value > 1 || (p->tunnels && value == 0))
+            return http2_peer_bad(p, FRAME_PROTOCOL_ERROR, "a bad SETTINGS_ENABLE_CONNECT_PROTOCOL");
+        p->tunnels = value == 1;
+        break;
     default:
         break;
     }
@@ -205,6 +210,7 @@ static bool take_settings(struct http2_peer *p, const struct frame *f, struct cu
             return false;
     }
     p->settled = true;
+    http2_stream_wake_all(p, READY_WRITE);     /* there are those that wait for it */
     return http2_peer_put(p, FRAME_SETTINGS, FLAG_ACK, 0, 0) != NULL;
 }
 

@@ -168,11 +168,23 @@ static enum tls_result peer_secure(struct http2_peer *p)
     return result;
 }
 
+/* false: the line that the connection begins with is still to be sent, or the connect has failed. */
+static bool peer_greet(struct http2_peer *p)
+{
+    int greeted = link_greet(p->link);
+
+    if (greeted == IO_ERROR)
+        p->error = errno;
+    return greeted > 0;
+}
+
 /* Whether the connection is ready for use, or was lost: then p->error is set. */
 static bool peer_connect(struct http2_peer *p)
 {
     bool ready;
 
+    if (p->link->greeting && !peer_greet(p))
+        return p->error == 0;
     if (p->link->tls) {
         ready = peer_secure(p) == TLS_DONE;
     } else {

@@ -38,6 +38,7 @@ struct http2_peer {
     uint64_t credit;                   /* bytes that came and were not granted again */
     int error;                         /* of the connection; 0: none */
     bool connected, settled;           /* its settings have come */
+    bool tunnels;                      /* it takes extended CONNECT (RFC 8441 section 3) */
     bool idle;                         /* kept when nobody uses it */
     bool goaway, closed;
     bool table_said;                   /* that our table of fields is empty */

@@ -130,13 +130,21 @@ static void put_block(struct http2_stream *s, struct str block)
     } while (block.len);
 }
 
-/* The request's start and fields stand at the front of its first span, whole: the bytes of them. */
+/* The request's start and fields stand at the front of its first span, whole: the bytes of them; 0: the
+ * stream can't be begun so, or not yet. */
 static size_t send_start(struct http2_stream *s, const struct iovec *first)
 {
     struct cursor c = cursor_of(first->iov_base, first->iov_len);
     uint32_t len = cursor_u32(&c);
 
     s->body_left = cursor_u64(&c);
+    if (s->body_left == HTTP2_TUNNEL) {
+        if (s->peer->settled && !s->peer->tunnels)
+            s->error = EPROTONOSUPPORT;
+        if (!s->peer->tunnels)
+            return 0;
+        s->body_left = HTTP2_UNKNOWN;
+    }
     s->id = s->peer->next_id;
     s->peer->next_id += 2;
     s->send_window = s->peer->stream_window;
@@ -216,6 +224,8 @@ static ssize_t stream_sendv(struct connection *c, const struct iovec *iov, int p
         return stalled(s, READY_WRITE);
     if (!s->id)
         sent = skip = send_start(s, iov);
+    if (!s->id)
+        return stalled(s, READY_WRITE);
     for (int i = 0; i < parts; i++) {
         struct str data = str_from((struct str){ iov[i].iov_base, iov[i].iov_len }, skip);
         size_t n = send_bytes(s, data);
@@ -245,14 +255,17 @@ static ssize_t stream_sendfile(struct connection *c, int file, off_t *offset, si
     return n ? n : stalled(s, READY_WRITE);
 }
 
-void http2_stream_finish(struct link *l)
+void http2_stream_finish(struct link *l, struct str trailers)
 {
     struct http2_stream *s = stream_of(&l->connection);
 
     if (s->sent || !s->id || s->peer->closed)
         return;
     s->sent = true;
-    http2_peer_put(s->peer, FRAME_DATA, FLAG_END_STREAM, s->id, 0);
+    if (trailers.len)
+        put_block(s, trailers);
+    else
+        http2_peer_put(s->peer, FRAME_DATA, FLAG_END_STREAM, s->id, 0);
 }
 
 /* ---- the response ---- */
@@ -274,8 +287,14 @@ static ssize_t stream_recv(struct connection *c, void *buffer, size_t size)
     return (ssize_t)n;
 }
 
+static void stream_shutdown(struct connection *c)
+{
+    http2_stream_finish(&stream_of(c)->link, STR(""));
+}
+
 static const struct transport transport_http2 = {
     .name = "http2", .recv = stream_recv, .sendv = stream_sendv, .sendfile = stream_sendfile,
+    .shutdown = stream_shutdown,
 };
 
 /* ---- its life ---- */

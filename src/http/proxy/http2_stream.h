@@ -23,6 +23,8 @@ enum { HTTP2_RECORD_SIZE = 5, HTTP2_START_SIZE = 12 };
 
 /* The body's length is not known: it ends with http2_stream_finish(). */
 #define HTTP2_UNKNOWN UINT64_MAX
+/* The same, of an extended CONNECT: where the peer does not take it, sending fails with EPROTONOSUPPORT. */
+#define HTTP2_TUNNEL (UINT64_MAX - 1)
 
 struct http2_stream {
     struct link link;                  /* first */
@@ -44,8 +46,8 @@ struct http2_stream {
 struct link *http2_stream_open(const struct http2_want *want, void (*wake)(void *owner), void *owner);
 /* The start of a request: behind it come `block` bytes of fields. */
 void http2_stream_put_start(char start[HTTP2_START_SIZE], size_t block, uint64_t body);
-/* A body of unknown length is at its end. */
-void http2_stream_finish(struct link *l);
+/* A body of unknown length is at its end; `trailers`: a block of fields behind it, or nothing. */
+void http2_stream_finish(struct link *l, struct str trailers);
 
 /* ---- for the connection ---- */
 

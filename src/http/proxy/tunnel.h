@@ -13,5 +13,7 @@ void tunnel_begin(struct exchange *x);
 void tunnel_ready(struct exchange *x);
 /* The client takes nothing now: what it says goes to the peer all the same.  false: it ended. */
 bool tunnel_hear(struct exchange *x);
+/* All that the peer has said is sent: whether the client goes on, where the wire lets it. */
+bool tunnel_lasts(struct exchange *x);
 
 #endif

@@ -83,7 +83,7 @@ static int handler(struct request *r)
     const struct tunnel_conf *conf = CONF(r->conf, http_tunnel_module);
     struct upstream *u;
 
-    if (r->method != METHOD_CONNECT || r->version != VERSION_11 || r != r->main)
+    if (r->method != METHOD_CONNECT || r->version < VERSION_11 || r != r->main)
         return STATUS_NOT_ALLOWED;
     if (!exchange_under_way(r->exchange)) {
         int status = find_target(r, &conf->target, &u);

@@ -50,14 +50,18 @@ void hpack_decoder_fini(struct hpack_decoder *d);
  * anew, whatever else has happened to the table.
  *
  * `space` takes what had to be decoded.  Where it can't, and where it is NULL, the field is gone
- * through for the table's sake only: HPACK_TOO_LARGE, and `field` says nothing.  So a block that is
- * refused (431) can be read to its end, and the connection lives on.  After HPACK_END the decoder
- * is ready for the next block.
+ * through for the table's sake only: HPACK_TOO_LARGE, and of `field` nothing holds but the lengths of
+ * name and value.  So a block that is refused (431) can be read to its end, and the connection lives
+ * on.  After HPACK_END the decoder is ready for the next block.
  *
  * Sizes of lists are the caller's to bound: a field counts name.len + value.len + HPACK_FIELD_COST.
  */
 enum hpack_result hpack_next(struct hpack_decoder *d, struct cursor *block, struct out *space,
                              struct hpack_field *field);
+
+/* Whether a block may be good that begins so, and whose end has not come.  Its numbers alone are
+ * looked at. */
+bool hpack_may_be_good(struct cursor start);
 
 /* ---- encoding -------------------------------------------------------------------------------- */
 
@@ -67,8 +71,11 @@ enum hpack_index {
     HPACK_NEVER,           /* a secret that is easily guessed: never in a table, on no hop */
 };
 
+enum { HPACK_HINTS = 8 };
+
 struct hpack_encoder {
     struct hpack_table table;
+    uint16_t hints[HPACK_HINTS];   /* where fields stood last; by their names' rows */
     uint32_t least;        /* least bound that the peer set since the last block */
     bool resized;          /* a size update is due at the start of the next block */
 };

@@ -8,7 +8,7 @@
 
 enum {
     UPDATES_OF_A_BLOCK = 2,    /* RFC 7541 section 4.2: the least size, then the final one */
-    INTEGER_BYTES = 4,         /* that may follow the prefix: numbers to 2^28 and a little */
+    INTEGER_BYTES = 3,         /* that may follow the prefix: numbers to 2^21 and a little */
 };
 
 void hpack_decoder_init(struct hpack_decoder *d, unsigned announced)
@@ -188,7 +188,11 @@ static enum hpack_result read_indexed(const struct hpack_table *t, struct cursor
     const struct hpack_entry *e = hpack_table_at(t, index - HPACK_STATIC_COUNT - 1);
     if (!e)
         return HPACK_ERROR;
-    return target.drop ? HPACK_FIELD : copy_entry(t, e, target, field);
+    if (!target.drop)
+        return copy_entry(t, e, target, field);
+    field->name = e->name_index ? hpack_static[e->name_index].name : (struct str){ "", e->name_len };
+    field->value = (struct str){ "", e->value_len };
+    return HPACK_FIELD;
 }
 
 /* The name of the dynamic table's entry. */
@@ -317,4 +321,32 @@ enum hpack_result hpack_next(struct hpack_decoder *d, struct cursor *block, stru
     }
     result = read_field(&d->table, block, (struct target){ &dropped, true }, field);
     return result == HPACK_FIELD ? HPACK_TOO_LARGE : result;
+}
+
+/* ---- a block that is not all there ----------------------------------------------------------- */
+
+static bool skip_string(struct cursor *in)
+{
+    uint32_t len;
+
+    return read_number(in, 7, &len) && cursor_take(in, len);
+}
+
+bool hpack_may_be_good(struct cursor start)
+{
+    while (start.at < start.end) {
+        uint8_t first = *start.at;
+        bool indexed = (first & 0x80) != 0, update = (first & 0xe0) == 0x20;
+        unsigned bits = indexed ? 7 : first & 0x40 ? 6 : update ? 5 : 4;
+        uint32_t number;
+        if (!read_number(&start, bits, &number))
+            return start.bad;                  /* cut off, or too long */
+        if (indexed && number == 0)
+            return false;
+        if (indexed || update)
+            continue;
+        if ((number == 0 && !skip_string(&start)) || !skip_string(&start))
+            return start.bad;
+    }
+    return true;
 }

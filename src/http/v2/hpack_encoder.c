@@ -143,14 +143,34 @@ static bool entry_is(const struct hpack_table *t, const struct hpack_entry *e,
            hpack_table_holds(t, (e->begin + e->name_len) & (t->room - 1), f->value);
 }
 
-/* Where the dynamic table has the field, from 0; -1: nowhere. */
-static int find_dynamic(const struct hpack_table *t, const struct hpack_field *f, unsigned row,
+/* What counts the table's entries as they come, for hints: the number of the newest one. */
+static uint16_t newest_of(const struct hpack_table *t)
+{
+    return (uint16_t)(t->oldest + t->count - 1);
+}
+
+static uint16_t *hint_of(struct hpack_encoder *e, unsigned row)
+{
+    return &e->hints[row % HPACK_HINTS];
+}
+
+/* Where the dynamic table has the field, from 0; -1: nowhere.  It is likely where it was last: what comes
+ * with each second (Date) pushes it down, and is not gone through. */
+static int find_dynamic(struct hpack_encoder *e, const struct hpack_field *f, unsigned row,
                         uint32_t tag)
 {
+    const struct hpack_table *t = &e->table;
+    uint16_t likely = (uint16_t)(newest_of(t) - *hint_of(e, row));
+    const struct hpack_entry *entry = hpack_table_at(t, likely);
+
+    if (entry && entry->tag == tag && entry_is(t, entry, f, row))
+        return likely;
     for (unsigned n = 0; n < t->count; n++) {
-        const struct hpack_entry *e = hpack_table_at(t, n);
-        if (e->tag == tag && entry_is(t, e, f, row))
+        entry = hpack_table_at(t, n);
+        if (entry->tag == tag && entry_is(t, entry, f, row)) {
+            *hint_of(e, row) = (uint16_t)(newest_of(t) - n);
             return (int)n;
+        }
     }
     return -1;
 }
@@ -170,16 +190,18 @@ static void put_repeated(struct hpack_encoder *e, struct out *o, const struct hp
 {
     struct hpack_table *t = &e->table;
     uint32_t tag = tag_of(f->name, f->value);
-    int n = find_dynamic(t, f, row, tag);
+    int n = find_dynamic(e, f, row, tag);
 
     if (n >= 0) {
         put_number(o, INDEXED, INDEXED_BITS, HPACK_STATIC_COUNT + 1 + (unsigned)n);
         return;
     }
-    if (hpack_table_add(t, f, row, tag))
-        put_literal(o, INCREMENTAL, INCREMENTAL_BITS, row, f->name, f->value);
-    else
+    if (!hpack_table_add(t, f, row, tag)) {
         o->overflow = true;
+        return;
+    }
+    *hint_of(e, row) = newest_of(t);
+    put_literal(o, INCREMENTAL, INCREMENTAL_BITS, row, f->name, f->value);
 }
 
 void hpack_put_field(struct hpack_encoder *e, struct out *o, struct str name, struct str value,

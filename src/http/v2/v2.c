@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "base/os.h"
 #include "http/core.h"
 #include "http/http.h"
 #include "http/v2/v2_output.h"
@@ -12,6 +13,7 @@
 enum {
     ROUNDS = 16,                       /* of a turn, before others get theirs */
     ANNOUNCED_MS = 1000,               /* how long new streams are taken after the end was announced */
+    UNSENT = 65536,                    /* bytes that an urgent response may find in front of it */
 };
 
 static const char drain_ping[8] = { 'w', 'e', 'i', 'r', 'd', 'o', 'n', 'e' };
@@ -45,6 +47,7 @@ static void greet(struct v2 *v)
     put_setting(&o, SETTINGS_MAX_CONCURRENT_STREAMS, conf->max_streams);
     put_setting(&o, SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)conf->preread_size);
     put_setting(&o, SETTINGS_MAX_FRAME_SIZE, V2_FRAME_SIZE);
+    put_setting(&o, SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
     put_setting(&o, SETTINGS_NO_RFC7540_PRIORITIES, 1);
     v2_output_control(v, FRAME_SETTINGS, 0, 0, out_str_of(&o));
     out_u32(&w, V2_WINDOW - FRAME_WINDOW);
@@ -77,6 +80,7 @@ bool v2_begin(struct client *c)
     timer_init(&v->owed_timer, v2_reset_owed);
     client_set_state(c, CLIENT_V2_IDLE);
     client_set_nodelay(c, core_conf(conf_of(v)));
+    os_bound_unsent(c->connection.watch.fd, UNSENT);
     greet(v);
     return true;
 }
@@ -172,7 +176,9 @@ void v2_settle_end(struct v2 *v)
 
 void v2_announce_end(struct v2 *v)
 {
-    if (v->goaway == V2_ANNOUNCED && clock_ms() - v->announced_ms >= ANNOUNCED_MS)
+    bool known = v->goaway == V2_ANNOUNCED && clock_ms() - v->announced_ms >= ANNOUNCED_MS;
+
+    if (known || v->preface_left)
         v2_settle_end(v);
     if (v->goaway != V2_OPEN || v->closing)
         return;
@@ -237,15 +243,21 @@ static void watch_time(struct v2 *v)
 {
     void *const *conf = conf_of(v);
     const struct core_conf *core = core_conf(conf);
+    bool begun = v->rest || v->block.stream || v->preface_left;
 
-    if (v2_output_blocked(v))
+    if (v->lost)
+        v->timer = V2_TIMER_NONE;              /* streams that go on have timers of their own */
+    else if (v2_output_blocked(v))
         set_timer(v, V2_TIMER_SEND, core->send_timeout, v->moved);
-    else if ((v->rest || v->block.stream || v->preface_left) && !v->late)
+    else if (begun && !v->late)
         set_timer(v, V2_TIMER_FRAME, server_conf(conf)->client_header_timeout, false);
+    else if (v->goaway == V2_ANNOUNCED)
+        set_timer(v, V2_TIMER_END, ANNOUNCED_MS, false);
     else if (v->live == 0)
         set_timer(v, V2_TIMER_IDLE, v->client->requests || v->late
                                         ? core->keepalive_timeout.timeout
-                                        : server_conf(conf)->client_header_timeout, v->moved);
+                                        : server_conf(conf)->client_header_timeout,
+                  v->moved && !begun);         /* bytes of a head that is late count for nothing */
     else
         v->timer = V2_TIMER_NONE;
 }
@@ -261,9 +273,7 @@ static bool settle(struct v2 *v)
 {
     struct client *c = v->client;
 
-    if (v->live == 0 && (v->goaway != V2_OPEN || c->drain || c->listener->removed))
-        v2_settle_end(v);
-    else if (v->goaway == V2_ANNOUNCED || c->drain || c->listener->removed)
+    if (v->goaway == V2_ANNOUNCED || c->drain || c->listener->removed)
         v2_announce_end(v);
     if (!v->lost && !v2_output_flush(v))
         v2_lose(v);
@@ -350,8 +360,11 @@ void v2_timeout(struct client *c)
     case V2_TIMER_FRAME:
         frame_is_late(v);
         break;
-    case V2_TIMER_IDLE:
+    case V2_TIMER_END:
         v2_settle_end(v);
+        break;
+    case V2_TIMER_IDLE:
+        v2_announce_end(v);
         break;
     case V2_TIMER_NONE:
         break;

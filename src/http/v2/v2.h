@@ -19,15 +19,29 @@ enum {
     V2_BUCKETS = 16,                   /* of the table of streams; a power of two */
     V2_URGENCIES = 8,                  /* RFC 9218 section 4.1 */
     V2_URGENCY = 3,                    /* of who says nothing */
-    V2_TURN_BYTES = 2 << 20,           /* sent to one client before others get their turn */
+    V2_EARLY = 8,                      /* priorities kept of streams that are not open yet */
+    V2_TURN_BYTES = 512 << 10,         /* sent to one client before others get their turn */
     V2_FRAME_SIZE = 1 << 16,           /* of what the peer sends */
     V2_WINDOW = 1 << 20,               /* bytes of bodies that a connection's peer may send ahead */
+    V2_TUNNEL_WINDOW = V2_WINDOW / 4,  /* and of one tunnel */
 };
 
 #define V2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 struct http_listen;
 struct v2_output;
+
+/* A place in the order (RFC 9218 section 4). */
+struct v2_priority {
+    uint8_t urgency;                   /* 0 goes first */
+    bool incremental;                  /* shares with its equals */
+};
+
+/* What PRIORITY_UPDATE said of a stream that is not open yet. */
+struct v2_early {
+    uint32_t id;                       /* 0: of none */
+    struct v2_priority priority;
+};
 
 /* A stream (section 5): a request and its place on the connection.  In the request's arena. */
 struct v2_stream {
@@ -57,8 +71,7 @@ struct v2_stream {
     bool turn;                         /* it is its turn to send, others wait or not */
     bool waits;                        /* the timer is the request's */
     bool head_made, last, out_closed;  /* queued: the head; all of the body; END_STREAM */
-    bool incremental, prioritized;     /* its place in the order; the client has said so */
-    uint8_t urgency;
+    struct v2_priority priority;
     uint64_t resume_ms;                /* limit_rate: not before; 0: no wait */
 };
 
@@ -70,7 +83,7 @@ struct v2_block {
     uint8_t flags;                     /* of its first frame */
 };
 
-enum v2_timer { V2_TIMER_NONE, V2_TIMER_IDLE, V2_TIMER_FRAME, V2_TIMER_SEND };
+enum v2_timer { V2_TIMER_NONE, V2_TIMER_IDLE, V2_TIMER_FRAME, V2_TIMER_SEND, V2_TIMER_END };
 enum v2_goaway { V2_OPEN, V2_ANNOUNCED, V2_FINAL };
 
 struct v2 {
@@ -105,6 +118,8 @@ struct v2 {
     int64_t receive_window;
     uint32_t consumed;
     uint32_t initial_window, frame_size;       /* the peer's settings */
+
+    struct v2_early early[V2_EARLY];   /* by number */
 
     int32_t budget;                    /* v2_budget.c */
     uint64_t budget_ms;
@@ -168,7 +183,8 @@ void v2_worker_fini(void);
 void v2_fail(struct v2 *v, enum frame_error code, const char *why);
 /* The peer is gone: requests end unless they go on without it. */
 void v2_lose(struct v2 *v);
-/* GOAWAY, so that no stream is lost that the peer has opened meanwhile (section 6.8). */
+/* GOAWAY in two steps, so that no stream is lost that the peer opens meanwhile (section 6.8): the first
+ * lets it know, the second, when it has answered to that, names the last stream that is served. */
 void v2_announce_end(struct v2 *v);
 void v2_settle_end(struct v2 *v);
 
@@ -177,10 +193,10 @@ void v2_settle_end(struct v2 *v);
 /* What a frame costs that is cheap for the peer; what it is worth that a request was served. */
 enum {
     V2_COST_PING = 10,
-    V2_COST_SETTINGS = 20,
+    V2_COST_SETTINGS = 20,             /* and V2_COST_SMALL for each of them */
     V2_COST_RESET = 10,                /* by the peer, or of a stream that was no good */
     V2_COST_EMPTY = 10,                /* a frame without content that could do without */
-    V2_COST_SMALL = 1,                 /* WINDOW_UPDATE, PRIORITY, unknown types */
+    V2_COST_SMALL = 1,                 /* WINDOW_UPDATE, PRIORITY, unknown types, a setting */
     V2_WORTH_RESPONSE = 20,
     V2_WORTH_DATA = 2,                 /* of a frame of DATA that was sent: it may be answered */
 };
@@ -201,8 +217,6 @@ void v2_input_fini(void);
 
 /* The block of a head is there as a whole. */
 void v2_head_complete(struct v2 *v, uint32_t id, uint8_t flags, struct cursor *block);
-/* The value of a `priority` field or of a PRIORITY_UPDATE (RFC 9218 section 4). */
-void v2_prioritize(struct v2_stream *s, struct str value);
 
 /* ---- v2_stream.c ---- */
 
@@ -215,12 +229,6 @@ void v2_stream_cancel(struct v2_stream *s);
 void v2_stream_wake(struct v2_stream *s);
 /* Runs those that have something to do, or may send now. */
 void v2_streams_run(struct v2 *v);
-/* It would send, and the connection has no room or window: it gets its turn. */
-void v2_stream_queue(struct v2_stream *s);
-/* Whether some have not had their turn yet. */
-bool v2_streams_wait(const struct v2 *v);
-/* Whether one that is more urgent has not had its turn yet. */
-bool v2_stream_must_wait(const struct v2_stream *s);
 /* An error of the stream alone (section 5.4.2). */
 void v2_stream_fail(struct v2_stream *s, enum frame_error code, const char *why);
 /* Bytes of the body have come.  false: memory is short. */
@@ -234,6 +242,27 @@ bool v2_was_reset(const struct v2 *v, uint32_t id);
 void v2_forget_owed(struct v2 *v, uint32_t id);
 void v2_reset(struct v2 *v, uint32_t id, enum frame_error code);
 void v2_reset_owed(struct timer *t);
+
+/* ---- v2_priority.c ---- */
+
+/* The value of a `priority` field or of a PRIORITY_UPDATE (RFC 9218 section 4). */
+void v2_prioritize(struct v2_stream *s, struct str value);
+/* A PRIORITY_UPDATE of a stream that is not open yet: kept until then (section 7.1). */
+void v2_priority_early(struct v2 *v, uint32_t id, struct str value);
+/* The stream is open: what an early PRIORITY_UPDATE said counts more than its head. */
+void v2_priority_begin(struct v2_stream *s);
+/* The response's own `priority`: what it says counts more than what the client said (section 8). */
+void v2_priority_respond(struct v2_stream *s);
+/* It would send, and the connection has no room or window: it gets its turn. */
+void v2_stream_queue(struct v2_stream *s);
+/* Whether some have not had their turn yet. */
+bool v2_streams_wait(const struct v2 *v);
+/* Whether one that is more urgent has not had its turn yet. */
+bool v2_stream_must_wait(const struct v2_stream *s);
+
+/* ---- v2_description.c ---- */
+
+void v2_put_description(struct v2 *v, struct out *o, const struct response *res);
 
 /* ---- v2_send.c ---- */
 

@@ -227,6 +227,19 @@ static void on_continuation(struct v2 *v, const struct frame *f, struct cursor *
     *b = (struct v2_block){ 0 };
 }
 
+/* The beginning of a frame's block has come: what can't become a good one is told at once. */
+static void look_ahead(struct v2 *v, const struct frame *f, struct str begun)
+{
+    struct cursor block = cursor_of(begun.data, begun.len);
+
+    if (f->type != FRAME_HEADERS || f->flags & FLAG_PADDED)
+        return;
+    if (f->flags & FLAG_PRIORITY)
+        cursor_take(&block, 5);
+    if (!hpack_may_be_good(block))
+        v2_fail(v, FRAME_COMPRESSION_ERROR, "a bad header block");
+}
+
 /* ---- the others ---- */
 
 static void on_priority(struct v2 *v, const struct frame *f, struct cursor *payload)
@@ -320,7 +333,8 @@ static void on_settings(struct v2 *v, const struct frame *f, struct cursor *payl
         v2_fail(v, FRAME_PROTOCOL_ERROR, "SETTINGS of a stream");
     else if (ack ? f->length != 0 : f->length % 6 != 0)
         v2_fail(v, FRAME_SIZE_ERROR, "SETTINGS of a wrong size");
-    if (v->closing || !v2_charge(v, ack ? V2_COST_SMALL : V2_COST_SETTINGS) || ack)
+    int cost = ack ? V2_COST_SMALL : V2_COST_SETTINGS + (int)f->length / 6 * V2_COST_SMALL;
+    if (v->closing || !v2_charge(v, cost) || ack)
         return;
     while (!v->closing && cursor_left(payload)) {
         unsigned name = cursor_u16(payload);
@@ -388,10 +402,15 @@ static void on_priority_update(struct v2 *v, const struct frame *f, struct curso
 
     if (payload->bad)
         v2_fail(v, FRAME_SIZE_ERROR, "PRIORITY_UPDATE of a wrong size");
-    else if (f->stream || id == 0)
+    else if (f->stream || id % 2 == 0)
         v2_fail(v, FRAME_PROTOCOL_ERROR, "a bad PRIORITY_UPDATE");
-    else if (v2_charge(v, V2_COST_SMALL) && s)
-        v2_prioritize(s, cursor_str(payload, cursor_left(payload)));
+    else if (v2_charge(v, V2_COST_SMALL)) {
+        struct str value = cursor_str(payload, cursor_left(payload));
+        if (s)
+            v2_prioritize(s, value);
+        else if (id > v->last_id)
+            v2_priority_early(v, id, value);
+    }
 }
 
 typedef void frame_handler(struct v2 *v, const struct frame *f, struct cursor *payload);
@@ -435,8 +454,11 @@ static size_t take_frame(struct v2 *v, const char *at, size_t len)
         return len;
     if (f.type == FRAME_DATA)
         return begin_data(v, &f, at, len);
-    if (len < FRAME_HEAD_SIZE + f.length)
+    if (len < FRAME_HEAD_SIZE + f.length) {
+        if (!v->rest)
+            look_ahead(v, &f, (struct str){ at + FRAME_HEAD_SIZE, len - FRAME_HEAD_SIZE });
         return 0;
+    }
     struct cursor payload = cursor_of(at + FRAME_HEAD_SIZE, f.length);
     if (f.type < sizeof handlers / sizeof handlers[0] && handlers[f.type])
         handlers[f.type](v, &f, &payload);

@@ -9,6 +9,7 @@
 #include "http/pace.h"
 #include "http/response.h"
 #include "http/v2/v2_output.h"
+#include "http/websocket.h"
 
 enum {
     HEAD_SPACE = 128 * 1024,           /* the largest head of a response */
@@ -16,6 +17,7 @@ enum {
     REFER_FROM = 4096,                 /* bytes of a body that are worth pointing at */
     GATHER_SPACE = 16384,              /* where small pieces of a body are put together */
     QUANTUM = 32768,                   /* bytes that a stream may send while others wait */
+    WORTH_FROM = 256,                  /* bytes of a frame, cut short by its window, that are a service */
 };
 
 static char head_space[HEAD_SPACE], gather_space[GATHER_SPACE];
@@ -30,37 +32,6 @@ static void put_repeated(struct v2 *v, struct out *o, struct str name, struct st
 static void put_plain(struct v2 *v, struct out *o, struct str name, struct str value)
 {
     hpack_put_field(&v->encoder, o, name, value, HPACK_PLAIN);
-}
-
-/* What describes the body. */
-static void put_description(struct v2 *v, struct out *o, const struct request *r)
-{
-    const struct response *res = &r->response;
-    char space[256];
-    struct out value = out_fixed(space, sizeof space);
-
-    if (res->content_type.len && res->charset.len) {
-        out_str(&value, res->content_type);
-        OUT_LITERAL(&value, "; charset=");
-        out_str(&value, res->charset);
-        put_repeated(v, o, STR("content-type"), out_str_of(&value));
-    } else if (res->content_type.len)
-        put_repeated(v, o, STR("content-type"), res->content_type);
-    if (res->length >= 0 && res->status != STATUS_NO_CONTENT &&
-        res->status != STATUS_NOT_MODIFIED) {
-        value.at = value.start;
-        out_uint(&value, (uint64_t)res->length);
-        put_plain(v, o, STR("content-length"), out_str_of(&value));
-    }
-    struct str modified = response_modified_text(res, space);
-    if (modified.len)
-        put_plain(v, o, STR("last-modified"), modified);
-    if (res->etag.len)
-        put_plain(v, o, STR("etag"), res->etag);
-    if (res->content_encoding.len)
-        put_repeated(v, o, STR("content-encoding"), res->content_encoding);
-    if (res->allow_ranges)
-        put_repeated(v, o, STR("accept-ranges"), STR("bytes"));
 }
 
 static void put_fields(struct v2 *v, struct out *o, const struct headers *fields)
@@ -86,12 +57,13 @@ static void put_head(struct v2 *v, struct out *o, struct request *r)
     struct str server = res->has_server ? STR("") : response_server(r);
 
     hpack_put_begin(&v->encoder, o);
-    hpack_put_status(&v->encoder, o, res->status);
+    /* A 101 says here what 200 does (RFC 8441 section 5). */
+    hpack_put_status(&v->encoder, o, r->flags.tunnel ? STATUS_OK : res->status);
     if (server.len)
         put_repeated(v, o, STR("server"), server);
     if (!res->has_date)
         put_repeated(v, o, STR("date"), clock_http_date());
-    put_description(v, o, r);
+    v2_put_description(v, o, res);
     if (res->location.len)
         put_location(v, o, r);
     put_fields(v, o, &res->headers);
@@ -155,7 +127,7 @@ static bool send_trailers(struct v2_stream *s)
 /* The response's end, where its body has none, or has said that it was all: whether trailers follow. */
 static bool make_trailers(struct request *r)
 {
-    if (r->flags.header_only)
+    if (r->flags.header_only || r->flags.tunnel)
         return false;
     if (r->response.make_trailers)
         r->response.make_trailers(r);
@@ -173,8 +145,11 @@ static int send_head(struct v2_stream *s)
         list_push(&v->heads, &s->place);
         return STEP_WAIT;
     }
+    v2_priority_respond(s);
     pace_begin(r);
     bool all = !r->response.body, trailers = all && make_trailers(r);
+    if (r->flags.extended)
+        websocket_hide_proof(&r->response.headers);
     put_head(v, &o, r);
     r->flags.head_sent = s->head_made = true;
     s->last = all;
@@ -260,7 +235,8 @@ static bool queue_frame(struct v2_stream *s, struct batch *b, unsigned *i, size_
     while (*i < b->count && b->spans[*i].len == 0)
         ++*i;
     struct span *p = *i < b->count ? &b->spans[*i] : NULL;
-    bool refer = p && p->data && p->len >= len && len >= REFER_FROM && !was_gathered(p);
+    bool refer = p && p->data && p->len >= len && len >= REFER_FROM && !was_gathered(p) &&
+                 !s->request->flags.tunnel;    /* whose bytes may go at any time */
     if (!refer && !copy_out(s->request, b, i, space + FRAME_HEAD_SIZE, len))
         return false;
     struct out o = out_fixed(space, FRAME_HEAD_SIZE);
@@ -275,7 +251,8 @@ static bool queue_frame(struct v2_stream *s, struct batch *b, unsigned *i, size_
     s->window -= (int64_t)len;
     v->window -= (int64_t)len;
     v->turn_bytes += len;
-    v2_earn(v, V2_WORTH_DATA);
+    if (len >= WORTH_FROM || (s->window > 0 && v->window > 0))
+        v2_earn(v, V2_WORTH_DATA);
     s->out_closed = end;
     return true;
 }
@@ -332,7 +309,7 @@ static enum pull pull_piece(struct request *r, struct batch *b, size_t budget)
     enum pull result = source_pull(r->response.body, b, budget);
     if (enough > most)
         enough = most;
-    if (result != PULL_DATA || b->bytes >= enough)
+    if (result != PULL_DATA || b->bytes >= enough || r->flags.tunnel)
         return result;
     for (;;) {
         unsigned i = 0;
@@ -379,7 +356,7 @@ static int send_body(struct v2_stream *s, bool turn)
 
     if (s->window <= 0)
         return wait_for_client(s);
-    if (v->window <= 0 || (!turn && v2_stream_must_wait(s)) || 
+    if (v->window <= 0 || (!turn && v2_stream_must_wait(s)) ||
         !v2_output_has_room(v, V2_BODY_ROOM)) {
         v2_stream_queue(s);
         return wait_for_client(s);

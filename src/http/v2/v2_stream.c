@@ -69,8 +69,8 @@ struct v2_stream *v2_stream_new(struct v2 *v, uint32_t id)
     s->window = v->initial_window;
     s->target = (uint32_t)v2_conf(r->conf)->preread_size;
     s->receive_window = s->target;
-    s->urgency = V2_URGENCY;
-    s->incremental = true;             /* until the client says something of priorities */
+    /* Until somebody says something of priorities they share. */
+    s->priority = (struct v2_priority){ .urgency = V2_URGENCY, .incremental = true };
     timer_init(&s->timer, on_timeout);
     list_init(&s->run);
     list_init(&s->place);
@@ -259,12 +259,13 @@ static size_t read_buffers(struct v2_stream *s, char *space, size_t size)
     return done;
 }
 
-/* Somebody reads: the peer need not stop and wait for each piece.  The connection's window bounds it. */
-static void widen(struct v2_stream *s)
+/* Somebody reads: the peer need not stop and wait for each piece.  The connection's window bounds it; a
+ * tunnel, which may stand still for hours, does not fill that up. */
+static void widen(struct v2_stream *s, uint32_t target)
 {
-    uint32_t more = V2_WINDOW - s->target;
+    uint32_t more = target - s->target;
 
-    s->target = V2_WINDOW;
+    s->target = target;
     if (s->in_closed || s->v2->closing || s->v2->lost)
         return;
     window_update(s->v2, s->id, more);
@@ -274,6 +275,7 @@ static void widen(struct v2_stream *s)
 static ssize_t read_body(struct request *r, char *space, size_t size)
 {
     struct v2_stream *s = v2_stream_of(r);
+    uint32_t target = r->flags.tunnel ? V2_TUNNEL_WINDOW : V2_WINDOW;
 
     if (s->gone) {
         errno = 0;
@@ -285,8 +287,8 @@ static ssize_t read_body(struct request *r, char *space, size_t size)
                         : "client intended to send body data larger than declared");
         return -STATUS_BAD_REQUEST;
     }
-    if (s->target < V2_WINDOW)
-        widen(s);
+    if (s->target < target)
+        widen(s, target);
     size_t n = read_buffers(s, space, size);
     if (n) {
         v2_credit(s->v2, s, n);
@@ -331,19 +333,44 @@ static bool stream_gone(const struct request *r)
     return v2_stream_of(r)->gone;
 }
 
+/* What says that a stream has been broken off; of tunnels section 8.5, and RFC 8441 section 5. */
+static enum frame_error end_code(const struct request *r)
+{
+    if (r->flags.tunnel)
+        return r->flags.extended ? FRAME_CANCEL : FRAME_CONNECT_ERROR;
+    return r->timed_out ? FRAME_PROTOCOL_ERROR : FRAME_INTERNAL_ERROR;
+}
+
 /* Section 8.1: a stream whose response is complete, and whose request is not, is closed by a reset. */
 static void close_stream(struct v2_stream *s)
 {
     struct v2 *v = s->v2;
+    bool broken = !s->out_closed || (s->request->flags.tunnel && !s->in_closed);
 
     if (s->out_closed)
         v2_earn(v, V2_WORTH_RESPONSE);
     if (s->gone || v->closing || v->lost)
         return;
-    if (!s->out_closed)
-        v2_reset(v, s->id, s->request->timed_out ? FRAME_PROTOCOL_ERROR : FRAME_INTERNAL_ERROR);
+    if (broken)
+        v2_reset(v, s->id, end_code(s->request));
     else if (!s->in_closed)
         owe_reset(v, s->id);
+}
+
+static bool stream_blocked(const struct request *r)
+{
+    const struct v2_stream *s = v2_stream_of(r);
+
+    return s->window <= 0 || s->v2->window <= 0 || v2_output_blocked(s->v2);
+}
+
+static void stream_leave(struct request *r)
+{
+    struct v2_stream *s = v2_stream_of(r);
+
+    list_remove(&s->place);
+    close_stream(s);
+    s->gone = true;
 }
 
 static void stream_ended(struct request *r, enum client_after after)
@@ -368,56 +395,13 @@ const struct wire v2_wire = {
     .wait_no_more = stream_wait_no_more,
     .wake = stream_wake,
     .gone = stream_gone,
+    .blocked = stream_blocked,
+    .leave = stream_leave,
     .ended = stream_ended,
+    .half_closes = true,
 };
 
 /* ---- whose turn it is ---- */
-
-/* Those that are served one after the other come first, in the order of their numbers. */
-void v2_stream_queue(struct v2_stream *s)
-{
-    struct list *queue = &s->v2->waiting[s->urgency], *place = queue->next;
-
-    list_remove(&s->place);
-    if (s->incremental) {
-        list_push(queue, &s->place);
-        return;
-    }
-    while (place != queue) {
-        const struct v2_stream *other = CONTAINER(place, struct v2_stream, place);
-        if (other->incremental || other->id > s->id)
-            break;
-        place = place->next;
-    }
-    list_push(place, &s->place);               /* in front of it */
-}
-
-/* Whether anybody of an urgency below `end` waits. */
-static bool somebody_waits(const struct v2 *v, unsigned end)
-{
-    for (unsigned i = 0; i < end; i++) {
-        if (!list_empty(&v->waiting[i]))
-            return true;
-    }
-    return false;
-}
-
-bool v2_streams_wait(const struct v2 *v)
-{
-    return somebody_waits(v, V2_URGENCIES);
-}
-
-bool v2_stream_must_wait(const struct v2_stream *s)
-{
-    const struct list *equals = &s->v2->waiting[s->urgency];
-
-    if (somebody_waits(s->v2, s->urgency))
-        return true;
-    if (list_empty(equals))
-        return false;
-    const struct v2_stream *first = CONTAINER(equals->next, struct v2_stream, place);
-    return s->incremental || (!first->incremental && first->id < s->id);
-}
 
 /* Who may send next, if the connection has room and window. */
 static struct v2_stream *next_sender(struct v2 *v)

@@ -1,6 +1,6 @@
 """musts.tsv lists every MUST and MUST NOT of RFC 9110 and RFC 9112 that falls on an origin server,
 musts_intermediary.tsv those that fall on an intermediary (what it is to a back end as a client is in
-the second list, too), musts_http2.tsv those of RFC 9113 and RFC 7541 that fall on a server; in our
+the second list, too), musts_http2.tsv those of RFC 9113, RFC 7541 and RFC 8441 that fall on a server; in our
 words, with the test that holds it, or why there is none.  The lists and the tests know each other."""
 import pathlib
 import re
@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).parent
 COLUMNS = ["rfc", "section", "requirement", "test", "note"]
 LISTS = [("musts.tsv", "test_rfc*.py"), ("musts_intermediary.tsv", "test_intermediary*.py"),
          ("musts_http2.tsv", "test_http2*.py")]
-RFCS = {"7541", "9110", "9112", "9113"}
+RFCS = {"7541", "8441", "9110", "9112", "9113"}
 
 
 def rows(name):
