@@ -10,7 +10,6 @@
 static const struct str signature = STR_INIT("\r\n\r\n\0\r\nQUIT\n");
 
 enum {
-    MAX_TEXT = 107,            /* bytes of a header of version 1 */
     HEAD_SIZE = 16,            /* of version 2: signature, command, family, length */
     LOCAL = 0x20,
     PROXY = 0x21,
@@ -57,11 +56,11 @@ static bool parse_line(struct str line, struct proxy_header *h)
 
 static enum proxy_result parse_text(struct str in, struct proxy_header *h, size_t *used)
 {
-    struct str text = in.len > MAX_TEXT ? str_first(in, MAX_TEXT) : in;
+    struct str text = in.len > PROXY_LINE_MAX ? str_first(in, PROXY_LINE_MAX) : in;
     ptrdiff_t end = str_find(text, STR("\r\n"));
 
     if (end < 0)
-        return in.len < MAX_TEXT ? PROXY_MORE : PROXY_BAD;
+        return in.len < PROXY_LINE_MAX ? PROXY_MORE : PROXY_BAD;
     *used = (size_t)end + 2;
     return parse_line(str_first(text, (size_t)end), h) ? PROXY_OK : PROXY_BAD;
 }
@@ -115,6 +114,19 @@ enum proxy_result proxy_protocol_parse(struct str in, struct proxy_header *h, si
     if (str_starts(in, signature))
         return parse_binary(in, h, used);
     return str_starts(text, in) || str_starts(signature, in) ? PROXY_MORE : PROXY_BAD;
+}
+
+void proxy_protocol_put(struct out *o, const struct peer *source, const struct peer *destination)
+{
+    if (source->family != destination->family || source->family == AF_UNIX) {
+        OUT_LITERAL(o, "PROXY UNKNOWN\r\n");
+        return;
+    }
+    out_str(o, source->family == AF_INET6 ? STR("PROXY TCP6 ") : STR("PROXY TCP4 "));
+    peer_put_ip(o, source);
+    out_char(o, ' ');
+    peer_put_ip(o, destination);
+    out_printf(o, " %u %u\r\n", source->port, destination->port);
 }
 
 struct proxy_protocol *proxy_protocol_new(const struct proxy_header *h)

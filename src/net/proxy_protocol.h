@@ -24,6 +24,11 @@ struct proxy_header {
 /* PROXY_OK: *used bytes of `in` are the header. */
 enum proxy_result proxy_protocol_parse(struct str in, struct proxy_header *header, size_t *used);
 
+/* The most that proxy_protocol_put() writes. */
+enum { PROXY_LINE_MAX = 107 };
+/* A header of version 1; of addresses that are not of one family of IP the line says nothing. */
+void proxy_protocol_put(struct out *o, const struct peer *source, const struct peer *destination);
+
 /* What is kept of it with the connection. */
 struct proxy_protocol {
     struct peer source, destination;

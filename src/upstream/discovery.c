@@ -202,14 +202,14 @@ static uint64_t next_time(const struct discovery *d, const struct resolve_answer
     return wait > SOONEST ? wait : SOONEST;
 }
 
-/* A name that is not there has no peers; a server that fails to answer says nothing about it. */
+/* A name that is not there has no peers; a name server that fails to answer says nothing about it. */
 static void use_answer(struct discovery *d)
 {
     const struct resolve_answer *answer = resolve_answer(d->resolve);
     bool over = d->line->once && answer->code == 0;
 
     note(d, answer->code);
-    if (answer->code == 0 || answer->code == DNS_NOT_FOUND || answer->code == DNS_FORMAT_ERROR) {
+    if (answer->code == 0 || answer->code == DNS_NOT_FOUND) {
         known_set(d->known, answer);
         apply(d);
     }

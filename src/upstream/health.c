@@ -175,7 +175,7 @@ static bool send_request(struct probe *p)
 /* true: it goes on. */
 static bool judge(struct probe *p, bool end)
 {
-    struct health_note note = { "judging the answer", false };
+    struct health_note note = { .why = "judging the answer", .peer = p->peer };
 
     switch (p->check->kind->judge(p->check, out_str_of(&p->in), end, &note)) {
     case HEALTH_GOOD:

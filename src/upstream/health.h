@@ -23,6 +23,7 @@ enum health_verdict {
 struct health_note {
     const char *why;
     bool reusable;
+    const struct upstream_peer *peer;  /* whose answer it is: given by who asks */
 };
 
 struct health_kind {

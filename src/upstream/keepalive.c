@@ -166,13 +166,13 @@ static bool parse_timeout(struct setting *s, void *field)
 }
 
 static const struct type type_keepalive = {
-    "connections [local]", "a number, and perhaps local", parse_keepalive, upstream_print_nothing,
+    "connections [local]", "a number, and perhaps local", parse_keepalive, NULL,
 };
 static const struct type type_requests = {
-    "number", "a number", parse_requests, upstream_print_nothing,
+    "number", "a number", parse_requests, NULL,
 };
-static const struct type type_life = { "time", "a time", parse_life, upstream_print_nothing };
-static const struct type type_timeout = { "time", "a time", parse_timeout, upstream_print_nothing };
+static const struct type type_life = { "time", "a time", parse_life, NULL };
+static const struct type type_timeout = { "time", "a time", parse_timeout, NULL };
 
 static const struct directive rows[] = {
     { "keepalive", IN_UPSTREAM, ARGS_RANGE(1, 2), &type_keepalive, .default_text = "32 local",

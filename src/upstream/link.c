@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -105,7 +106,8 @@ struct link *link_open(const struct address *to, const struct link_options *opti
     l->start_ms = clock_ms();
     l->address = *to;
     list_init(&l->place);
-    if (options->tls && !(l->tls = tls_peer_copy(options->tls))) {
+    if ((options->greeting && !(l->greeting = strdup(options->greeting))) ||
+        (options->tls && !(l->tls = tls_peer_copy(options->tls)))) {
         link_close(l);
         errno = ENOMEM;
         return NULL;
@@ -141,6 +143,25 @@ int link_connect_error(const struct link *l)
     return error;
 }
 
+int link_greet(struct link *l)
+{
+    struct connection *c = &l->connection;
+    struct iovec line = { l->greeting, strlen(l->greeting) };
+
+    if (!(c->watch.ready & READY_WRITE))
+        return IO_AGAIN;
+    ssize_t n = c->transport->sendv(c, &line, 1, true);
+    if (n == IO_AGAIN || n == IO_ERROR)
+        return (int)n;
+    if ((size_t)n < line.iov_len) {            /* there is room for it in a socket that is new */
+        errno = EPIPE;
+        return IO_ERROR;
+    }
+    free(l->greeting);
+    l->greeting = NULL;
+    return 1;
+}
+
 static bool connect_failed(const struct link *l, struct tls_fault *f)
 {
     int error = link_connect_error(l);
@@ -171,8 +192,29 @@ enum tls_result link_secure(struct link *l, struct tls_fault *f)
     return TLS_DONE;
 }
 
+void link_finish(struct link *l)
+{
+    struct connection *c = &l->connection;
+
+    if (c->transport->shutdown)
+        c->transport->shutdown(c);
+    if (c->watch.fd >= 0)
+        shutdown(c->watch.fd, SHUT_WR);
+}
+
+void link_abort(struct link *l)
+{
+    struct linger abrupt = { .l_onoff = 1, .l_linger = 0 };
+    int fd = l->connection.watch.fd;
+
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt);
+}
+
 void link_close(struct link *l)
 {
+    free(l->greeting);
+    l->greeting = NULL;
     tls_peer_free(l->tls);
     l->tls = NULL;
     if (l->state == LINK_IDLE && l->pool)

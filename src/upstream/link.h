@@ -33,6 +33,7 @@ struct link {
     struct list place;                 /* in the pool, while idle */
     struct idle_pool *pool;
     struct address address;
+    char *greeting;                    /* a line that the connection begins with; NULL: none, or sent */
     struct tls_peer *tls;              /* of the handshake that is still to come; NULL: none is */
     bool handshaking;                  /* it has begun */
 };
@@ -42,6 +43,7 @@ struct link_options {
     bool transparent;                  /* that address need not be this machine's */
     bool keepalive;                    /* SO_KEEPALIVE */
     int rcvbuf, sndbuf;                /* bytes; 0: as the system has it */
+    const char *greeting;              /* in clear, before all else; NULL: nothing */
     const struct tls_peer *tls;        /* NULL: in clear */
 };
 
@@ -50,8 +52,14 @@ struct link_options {
 struct link *link_open(const struct address *to, const struct link_options *options,
                        void (*wake)(void *owner), void *owner);
 void link_close(struct link *l);
+/* We say no more; the peer may. */
+void link_finish(struct link *l);
+/* When the link is closed the peer gets a reset. */
+void link_abort(struct link *l);
 /* How the connect of a socket's link ended, which READY_WRITE tells of: 0, or an errno. */
 int link_connect_error(const struct link *l);
+/* Where l->greeting is set: connects and sends it, before any other byte.  1: done; or enum io. */
+int link_greet(struct link *l);
 /* Where l->tls is set: connects and shakes hands, before any byte of the user's.  TLS_DONE: l->tls is gone, and
  * the link ready for use. */
 enum tls_result link_secure(struct link *l, struct tls_fault *f);

@@ -3,8 +3,7 @@
  */
 #include "upstream/resolver_rows.h"
 
-#include <netdb.h>
-
+#include "config/names.h"
 #include "config/resolve.h"
 
 enum { DOMAIN_PORT = 53 };
@@ -17,22 +16,13 @@ struct words {
 
 static bool add_name(struct setting *s, struct words *w, struct str host, unsigned port)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *found;
-    struct str name = arena_str(&s->config->scratch, host);
-    unsigned before = w->servers.count;
+    struct names_found found;
 
-    if (name.len == 0 || getaddrinfo(name.data, NULL, &hints, &found))
+    if (!names_find(s, host, port, &found))
         return false;
-    for (struct addrinfo *i = found; i; i = i->ai_next) {
-        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
-            continue;
-        struct address *a = ARRAY_PUSH(&w->servers, &s->config->scratch);
-        a->len = i->ai_addrlen;
-        memcpy(&a->any, i->ai_addr, i->ai_addrlen);
-        address_set_port(a, port);
-    }
-    freeaddrinfo(found);
-    return w->servers.count > before;
+    for (unsigned i = 0; i < found.count; i++)
+        *ARRAY_PUSH(&w->servers, &s->config->scratch) = found.items[i];
+    return true;
 }
 
 /* "127.0.0.1", "[::1]:5353", "dns.example.com:53": a bare IPv6 address is taken, too. */

@@ -472,7 +472,7 @@ static bool parse_http(struct setting *s, void *field)
 }
 
 static const struct type type_http = {
-    "name [size]", "a name, and perhaps a size", parse_http, upstream_print_nothing,
+    "name [size]", "a name, and perhaps a size", parse_http, NULL,
 };
 
 static const struct directive http_rows[] = {

@@ -3,11 +3,10 @@
  */
 #include "upstream/upstream.h"
 
-#include <netdb.h>
-
 #include "base/digest/hex.h"
 #include "base/digest/md5.h"
 #include "config/listen_words.h"
+#include "config/names.h"
 #include "config/types.h"
 #include "upstream/balance.h"
 #include "upstream/discovery.h"
@@ -74,23 +73,13 @@ static void add_peer(struct arena *a, struct upstream_peers *peers, const struct
 static bool add_name(struct setting *s, struct upstream_peers *peers,
                      const struct upstream_peer *model, struct str host, unsigned port)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
-    struct str name = arena_str(&s->config->scratch, host);
-    bool any = false;
+    struct names_found found;
 
-    if (name.len == 0 || getaddrinfo(name.data, NULL, &hints, &found))
+    if (!names_find(s, host, port, &found))
         return false;
-    for (struct addrinfo *i = found; i; i = i->ai_next) {
-        struct address a = { .len = i->ai_addrlen };
-        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
-            continue;
-        memcpy(&a.any, i->ai_addr, i->ai_addrlen);
-        address_set_port(&a, port);
-        add_peer(setting_arena(s), peers, model, &a);
-        any = true;
-    }
-    freeaddrinfo(found);
-    return any;
+    for (unsigned i = 0; i < found.count; i++)
+        add_peer(setting_arena(s), peers, model, &found.items[i]);
+    return true;
 }
 
 static bool read_literal(struct str host, unsigned port, struct address *a)
@@ -261,13 +250,6 @@ struct upstream *upstream_literal(struct arena *arena, struct str host, unsigned
 
 /* ---- the block ---- */
 
-void upstream_print_nothing(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 bool upstream_set_balancer(struct setting *s, const struct balancer *b, const void *conf)
 {
     struct upstream *u = s->block->object;
@@ -398,7 +380,7 @@ static bool parse_server(struct setting *s, void *field)
 }
 
 static const struct type type_server = {
-    "address [parameters]", "an address, and parameters", parse_server, upstream_print_nothing,
+    "address [parameters]", "an address, and parameters", parse_server, NULL,
 };
 
 /* Where the engine's block begins: its groups, however deep they are used. */

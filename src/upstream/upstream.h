@@ -151,8 +151,6 @@ void upstream_add_address(struct arena *arena, struct upstream *u, const struct 
 
 /* A line `server` of a group's block, or of its state file. */
 bool upstream_parse_server(struct setting *s);
-/* For rows of balancers and the like: their value is the group's own. */
-void upstream_print_nothing(const struct directive *row, const void *field, struct out *o);
 /* A balancer's line: false after setting_error() where there is another. */
 bool upstream_set_balancer(struct setting *s, const struct balancer *b, const void *conf);
 

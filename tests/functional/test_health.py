@@ -1,6 +1,7 @@
 """Groups with a zone: what workers share, what a reload keeps; and active health checks."""
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from peers import Peer, ok
+from test_proxy_http2 import frame, serve
 
 
 class Backend(Peer):
@@ -104,6 +106,117 @@ def test_request_of_a_probe(weir, backends):
     assert sorted(lines[1:]) == [b"Connection: close", b"Host: h.example", b"X-Probe: yes"]
 
 
+def test_variables_of_a_probe(weir, backends):
+    """Those that need no client have their values, fields of the others are left out."""
+    (a,) = backends(1)
+    weir(http=f"""upstream u {{ zone z 64k; server 127.0.0.1:{a.port}; }}
+        map $host $mapped {{ site.example yes; }}
+        server {{ listen 127.0.0.1:@PORT@; server_name other.example; }}
+        server {{ listen 127.0.0.1:@PORT@; server_name site.example; set $mine 1;
+        location / {{ proxy_pass http://u; proxy_set_header Host $host;
+            proxy_set_header X-Proxy $proxy_host:$proxy_port; proxy_set_header X-Mapped $mapped;
+            proxy_set_header X-Uri "$request_method $request_uri $uri $args"; proxy_set_header X-Name $hostname;
+            proxy_set_header X-User $remote_user; proxy_set_header X-Cookie $http_cookie;
+            proxy_set_header X-Mine $mine; proxy_set_header X-Up $upstream_addr$upstream_http_x;
+            proxy_set_header X-Tls $ssl_protocol; proxy_set_header Connection $http_connection;
+            health_check interval=50ms uri=/health?y; }} }}""")
+    wait_until(lambda: a.probes)
+    lines = a.probes[0][1].split(b"\r\n")
+    assert sorted(lines) == sorted([
+        b"GET /health?y HTTP/1.1", b"Host: site.example", b"X-Proxy: u:80", b"X-Mapped: yes",
+        b"X-Uri: GET /health?y /health y", b"X-Name: " + socket.gethostname().encode().lower(), b"Connection: close"])
+
+
+VARIABLES = """
+    arg_name_x args binary_remote_addr body_bytes_sent bytes_sent connection connection_requests
+    connection_time connections_active connections_reading connections_waiting connections_writing
+    content_length content_type cookie_name_x date_gmt date_local document_root document_uri gzip_ratio
+    host hostname http2 http_name_x https invalid_referer is_args is_request_port limit_conn_status
+    limit_rate limit_req_status msec nginx_version pid pipe proxy_add_x_forwarded_for proxy_host proxy_port
+    proxy_protocol_addr proxy_protocol_port proxy_protocol_server_addr proxy_protocol_server_port
+    proxy_protocol_tlv_aws_vpce_id proxy_protocol_tlv_azure_pel_id proxy_protocol_tlv_gcp_conn_id
+    query_string realip_remote_addr realip_remote_port realpath_root remote_addr remote_port remote_user
+    request request_body request_body_file request_completion request_filename request_id request_length
+    request_method request_port request_time request_uri scheme secure_link secure_link_expires
+    sent_http_name sent_trailer_name server_addr server_name server_port server_protocol slice_range
+    ssl_alpn_protocol ssl_cipher ssl_ciphers ssl_client_cert ssl_client_escaped_cert ssl_client_fingerprint
+    ssl_client_i_dn ssl_client_i_dn_legacy ssl_client_raw_cert ssl_client_s_dn ssl_client_s_dn_legacy
+    ssl_client_serial ssl_client_sigalg ssl_client_v_end ssl_client_v_remain ssl_client_v_start
+    ssl_client_verify ssl_curve ssl_curves ssl_early_data ssl_ech_outer_server_name ssl_ech_status
+    ssl_protocol ssl_server_name ssl_session_id ssl_session_reused ssl_sigalg ssl_sigalgs status
+    time_iso8601 time_iso8601_ms time_local uid_got uid_reset uid_set upstream_addr upstream_bytes_received
+    upstream_bytes_sent upstream_connect_time upstream_cookie_name upstream_header_time upstream_http_name
+    upstream_last_addr upstream_last_server_name upstream_queue_time upstream_response_length
+    upstream_response_time upstream_status upstream_trailer_name uri"""
+
+
+def test_every_variable_may_stand_in_a_probe(weir, backends):
+    """Whatever it speaks of: none brings the worker down."""
+    (a,) = backends(1)
+    fields = "".join(f'proxy_set_header X-{i} "<${name}>";' for i, name in enumerate(VARIABLES.split()))
+    required = "".join(f"${name} " for name in VARIABLES.split())
+    s = weir(http=conf([a], "health_check interval=50ms uri=/health match=m;", match=f"match m {{ require {required}; }}",
+                       location=fields))
+    s.wait_log("peer is unhealthy while checking required variables")
+    assert a.probes[0][1].count(b"X-") > 100
+    assert who(s, 1) == {str(a.port)} or s.get("/").status == 502
+
+
+def over_http2(status="200", body=b"all is well done", fields=(("x-state", "fine"),), trailers=()):
+    """A back end that speaks it, with a table of fields, interim responses and padding, as they come."""
+    def handler(c, stream, head, data):
+        c.h2.send_headers(stream, [(":status", "103"), ("link", "x")])
+        c.answer(stream, body, status=status, fields=list(fields), trailers=trailers)
+    return serve(handler)
+
+
+@pytest.mark.parametrize("match, status, good", [
+    ("status 200;", "200", True), ("status 200;", "503", False), ("header X-State = fine;", "200", True),
+    ("header X-State = bad;", "200", False), ("body ~ 'well done$';", "200", True),
+    ("body ~ undone;", "200", False), ("require $upstream_http_x_state;", "200", True), ("header ! Link;", "200", True),
+])
+@pytest.mark.parametrize("trailers", [(), (("x-end", "1"),)], ids=["", "trailers"])
+def test_over_http2(weir, peer, match, status, good, trailers):
+    p = peer(over_http2(status, trailers=trailers))
+    s = weir(http=f"""upstream u {{ zone z 64k; server 127.0.0.1:{p.port}; }} match m {{ {match} }}
+        server {{ listen 127.0.0.1:@PORT@; server_name h.example; location / {{ proxy_pass http://u;
+        proxy_http_version 2; proxy_set_header Host $host; proxy_set_header X-Probe $proxy_host;
+        proxy_set_header Connection x; health_check interval=50ms match=m uri=/health?x mandatory; }} }}""")
+    s.wait_log("peer is healthy" if good else "peer is unhealthy while checking")
+    head, body = p.requests[0]
+    assert head == {":method": "GET", ":scheme": "http", ":path": "/health?x", ":authority": "h.example",
+                    "x-probe": "u"}
+
+
+def test_large_body_over_http2(weir, peer):
+    p = peer(over_http2(body=b"x" * 200_000 + b"well done"))
+    s = weir(http=f"""upstream u {{ zone z 64k; server 127.0.0.1:{p.port}; }} match m {{ body ~ "well done"; }}
+        server {{ listen 127.0.0.1:@PORT@; location / {{ proxy_pass http://u; proxy_http_version 2;
+        health_check interval=50ms match=m; }} }}""")
+    wait_until(lambda: len(p.requests) > 2)
+    assert "unhealthy" not in s.log()
+
+
+@pytest.mark.parametrize("answer", [
+    b"", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", frame(4), frame(4) + frame(1, 5, 1, b"\x84") + b"\0\0",
+    frame(4) + frame(1, 5, 1, b"\xff\xff\xff"), frame(1, 5, 1, b"\x88"), frame(4) + frame(3, 0, 1, b"\0\0\0\1"),
+    frame(4) + frame(7, 0, 0, bytes(8)), frame(4) + frame(0, 1, 1, b"x"), frame(4) + frame(1, 4, 1, b"\x88"),
+    frame(4) + frame(1, 4, 1, b"\x88") + frame(0, 8, 1, b"\xff"), frame(4) + frame(1, 0, 1, b"\x88") + frame(6, 0, 0, bytes(8)),
+    frame(4) + frame(1, 4, 3, b"\x88"), frame(4) + frame(5, 4, 1, b"\0\0\0\2\x82"), b"\0\x7f\xff\1\5\0\0\0\1" + bytes(40000),
+], ids=range(15))
+def test_answers_that_are_none_over_http2(weir, peer, answer):
+    def script(conn):
+        conn.more()
+        conn.send(answer)
+        conn.sock.shutdown(socket.SHUT_WR)
+        conn.more()
+    p = peer(script)
+    s = weir(http=f"""upstream u {{ zone z 64k; server 127.0.0.1:{p.port}; }} match m {{ status 200; body ~ .; }}
+        server {{ listen 127.0.0.1:@PORT@; location / {{ proxy_pass http://u; proxy_http_version 2;
+        health_check interval=50ms match=m; }} }}""")
+    s.wait_log("peer is unhealthy while reading")
+
+
 def test_host_is_the_groups_name(weir, backends):
     (a,) = backends(1)
     weir(http=conf([a], "health_check interval=50ms uri=/health;"))
@@ -129,6 +242,12 @@ def test_fails_and_passes(weir, backends):
     ("header X-State;", True), ("header ! X-State;", False), ("header ! X-None;", True),
     ("header X-State = fine;", True), ("header X-State = bad;", False), ("header x-state != bad;", True),
     ("header X-State ~ ^f;", True), ("header X-State !~ ^f;", False), ("header X-None = fine;", False),
+    ("header X-State !~ ^g;", True), ("header X-None != fine;", False), ("header X-None !~ ^f;", False),
+    ("header X-None ~ .;", False), ("status 199-201;", True), ("status ! 199-201;", False),
+    ("require $upstream_status;", True), ("require $good;", True), ("require $good $bad;", False),
+    ("require $good; require $bad;", False), ("require $upstream_http_x_state $zero;", False),
+    ("require $upstream_http_x_state;", True), ("require $upstream_http_x_none;", False),
+    ("require $remote_user;", False), ("require $upstream_addr $upstream_last_addr $hostname $proxy_host;", True),
     ("body ~ 'we+ll$';", False), ("body ~ 'well done';", True), ("body !~ maintenance;", True),
     ("status 200; header X-State = fine; body ~ done;", True),
     ("status 200; header X-State = fine; body ~ undone;", False),
@@ -137,7 +256,9 @@ def test_match(weir, backends, match, good):
     (a,) = backends(1, body=b"all is well done", fields=[b"X-State: fine"])
     (b,) = backends(1)
     s = weir(http=conf([a], "health_check interval=50ms match=m uri=/health mandatory;",
-                       match="match m { %s }" % match))
+                       match="match m { %s } map $upstream_status $good { 200 1; } "
+                             "map $upstream_status $bad { 200 0; default 1; } "
+                             "map $upstream_status $zero { default 0; }" % match))
     s.wait_log("peer is healthy" if good else "peer is unhealthy")
     assert 'health check "m" of peer' in s.log()
     assert s.get("/").status == (200 if good else 502)
@@ -353,6 +474,8 @@ def test_slow_start_waits_for_health(weir, backends):
     ("match m { body ~ '('; }", "regular expression"),
     ("match m { header A > 1; }", "invalid comparison"),
     ("match m { } match m { }", 'duplicate match "m"'),
+    ("match m { require good; }", 'invalid variable name "good"'),
+    ("match m { require $good; }", 'unknown "good" variable'),
     ("upstream u { zone z 4k; server 127.0.0.1:1; }", 'zone "z" is too small: it needs 32k at least'),
     ("upstream u { zone z 32k; %s }" % "".join(f"server 127.0.0.1:{i};" for i in range(1, 200)),
      'zone "z" is too small: it needs'),

@@ -175,12 +175,13 @@ def test_allow_upstream(weir, peer):
     first, second = peer(forever(ok(b"1"))), peer(forever(ok(b"2")))
     s = start(weir, first, second, location="proxy_allow_upstream $arg_ok $allowed; "
               "proxy_next_upstream denied; add_header X-Status $upstream_status always;",
-              more=f"set $allowed 0; if ($arg_all) {{ set $allowed 1; }}")
+              more="set $allowed 0; if ($arg_all) { set $allowed 1; } error_log error.log warn;")
     assert s.get("/?ok=1&all=1").status == 200
     r = s.get("/?ok=1")
     assert (r.status, r.header("x-status")) == (403, "403, 403")
     assert first.connections + second.connections == 1
     s.wait_log("access to upstream denied")
+    s.wait_log("upstream server temporarily disabled")  # it counts as a failure
 
 
 def test_allow_by_address(weir, peer):

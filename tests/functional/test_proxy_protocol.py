@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from conftest import Response
+from conftest import Response, free_port
+from http1 import Connection
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -81,3 +82,49 @@ def test_only_where_asked_for(weir):
     s = weir(f'location / {{ return 200 "{TEXT}"; }}')
     assert s.raw(b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 80\r\n" + REQUEST).startswith(b"HTTP/1.1 400 ")
     assert Response(s.raw(REQUEST)).body == b"||||127.0.0.1||||"
+
+
+# ---- to a server behind: the directive proxy_protocol ----
+
+BEHIND = """
+server { listen 127.0.0.1:@PORT2@ proxy_protocol; http2 on;
+    location / { return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port $connection"; } }
+"""
+
+
+def test_line_to_a_peer(weir, peer):
+    back = peer(lambda c: c.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+    server = weir(f"proxy_protocol on; location / {{ proxy_pass http://127.0.0.1:{back.port}; }}")
+    with Connection(server) as c:
+        assert c.get().body == b"ok"
+        own = c.socket.getsockname()[1]
+    line, _, rest = back.requests[0].partition(b"\r\n")
+    assert line == b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d" % (own, server.port)
+    assert rest.startswith(b"GET / HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_connections_to_a_peer_are_of_one_client(weir, version):
+    """Requests of one client share them; nobody uses another's."""
+    server = weir(http=BEHIND + f"""server {{ listen 127.0.0.1:@PORT@; proxy_protocol on;
+        proxy_http_version {version}; location / {{ proxy_pass http://b; }} }}
+        upstream b {{ server 127.0.0.1:@PORT2@; keepalive 8; }}""")
+    said = []
+    for _ in range(2):
+        with Connection(server) as c:
+            own = c.socket.getsockname()[1]
+            for _ in range(3):
+                said.append(c.get().body.decode().split())
+                assert said[-1][:3] == ["127.0.0.1", str(own), str(server.port)]
+    assert len({s[3] for s in said[:3]}) == 1 and len({s[3] for s in said[3:]}) == 1
+    assert said[0][3] != said[3][3]
+
+
+def test_line_to_peers_that_refuse(weir):
+    server = weir(http=BEHIND + f"""server {{ listen 127.0.0.1:@PORT@; proxy_protocol on;
+        location / {{ proxy_pass http://b; }} }}
+        upstream b {{ server 127.0.0.1:{free_port()}; server 127.0.0.1:@PORT2@; }}""")
+    server.allow("connect() failed")
+    server.allow("temporarily disabled")
+    for _ in range(4):
+        assert server.get("/").body.startswith(b"127.0.0.1 ")

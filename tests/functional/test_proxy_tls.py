@@ -152,3 +152,42 @@ def test_mistakes(tmp_path, line, text):
     (tmp_path / "weir.conf").write_text("events {} http { server { listen 127.0.0.1:1; %s } }" % location)
     run = subprocess.run([BINARY, "-t", "-p", tmp_path, "-c", "weir.conf"], capture_output=True)
     assert run.returncode and text in run.stderr and b"weir.conf:1" in run.stderr
+
+
+def copy(pki, name, to):
+    for ending in ("crt", "key"):
+        (pki.dir / f"{to}.{ending}").write_bytes((pki.dir / f"{name}.{ending}").read_bytes())
+
+
+def test_cache_of_certificates(weir, pki):
+    """A pair stays as it was read, but for keys that are encrypted: those are read anew each time, and a
+    certificate that does not fit a newer key is read again."""
+    pki.own("ca")
+    for name in ("me", "other", "secret"):
+        pki.signed(name, "ca")
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-in", pki.dir / "secret.key", "-out", pki.dir / "enc.key",
+                    "-passout", "pass:word"], check=True)
+    (pki.dir / "enc.key").rename(pki.dir / "secret.key")
+    (pki.dir / "words").write_text("word\n")
+    pki.own("peer", "peer.test")
+    pair = "proxy_ssl_certificate $arg_c.crt; proxy_ssl_certificate_key $arg_c.key;"
+    s = weir(http=conf("ssl_verify_client on; ssl_client_certificate ca.crt;",
+                       PASS + pair + "proxy_ssl_session_reuse off; proxy_ssl_certificate_cache max=10;"
+                       "proxy_ssl_password_file words;"))
+    assert b"CN=me" in s.get("/?c=me").body
+    copy(pki, "other", "me")
+    assert b"CN=me" in s.get("/?c=me").body
+    assert b"CN=secret" in s.get("/?c=secret").body
+    copy(pki, "other", "secret")
+    assert b"CN=other" in s.get("/?c=secret").body
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_proxy_protocol_before_tls(weir, pki, version):
+    pki.own("peer", "peer.test")
+    server = weir(http=f"""
+        server {{ listen 127.0.0.1:@PORT2@ ssl proxy_protocol; http2 on; ssl_certificate peer.crt;
+            ssl_certificate_key peer.key; location / {{ return 200 "$proxy_protocol_addr $ssl_protocol"; }} }}
+        server {{ listen 127.0.0.1:@PORT@; proxy_protocol on; proxy_http_version {version};
+            location / {{ proxy_pass https://127.0.0.1:@PORT2@; }} }}""")
+    assert server.get("/").body == b"127.0.0.1 TLSv1.3"

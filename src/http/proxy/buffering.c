@@ -238,8 +238,8 @@ static bool spool(struct exchange *x)
     struct str path;
 
     while (x->in.at < x->in.end && !x->complete && !x->broken) {
-        if ((uint64_t)x->file_end + conf->temp_write > conf->max_temp_file_size)
-            return false;
+        if (!x->needed && (uint64_t)x->file_end + conf->temp_write > conf->max_temp_file_size)
+            return false;                      /* somebody else does not wait for the client */
         if (x->file < 0) {
             exchange_log(x, LOG_LEVEL_WARN, 0,
                         "an upstream response is buffered to a temporary file");
@@ -271,6 +271,15 @@ static void read_ahead(struct exchange *x)
         completed(x);
     else if (x->link)
         timer_cancel(&x->link->connection.timer);      /* it waits for us */
+}
+
+void buffering_go_on(struct exchange *x)
+{
+    if (x->state != EXCHANGE_BODY || !x->link || x->wanted || !x->buffering || x->rate.pause ||
+        !(x->link->connection.watch.ready & READY_READ))
+        return;
+    x->slow = true;
+    read_ahead(x);
 }
 
 void buffering_ready(struct exchange *x)

@@ -10,6 +10,8 @@
 
 /* Behind a response's head: the exchange is the source of the body that follows. */
 void buffering_begin(struct exchange *x);
+/* The client takes no more now: what the link has said already may be the last word before it does. */
+void buffering_go_on(struct exchange *x);
 /* The link has something to say. */
 void buffering_ready(struct exchange *x);
 void buffering_fini(struct exchange *x);

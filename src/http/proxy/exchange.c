@@ -5,17 +5,19 @@
 #include "http/proxy/exchange.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "http/body.h"
 #include "http/buffer.h"
+#include "http/client.h"
 #include "http/proxy/buffering.h"
 #include "http/proxy/exchange_head.h"
 #include "http/proxy/exchange_log.h"
 #include "http/proxy/exchange_resolve.h"
+#include "http/proxy/store.h"
 #include "http/proxy/tunnel.h"
 #include "http/proxy/upload.h"
 #include "http/response.h"
+#include "net/proxy_protocol.h"
 
 enum {
     REQUEST_SPACE = 65536,             /* the largest head of a request to a peer */
@@ -59,6 +61,7 @@ struct exchange *exchange_begin(struct request *r, const struct exchange_wire *w
     x->attempts = r->exchange ? r->exchange->attempts : ARENA_NEW(&r->arena, struct attempts);
     x->body_file = x->file = -1;
     x->buffering = conf->buffering;
+    x->needed = store_wants(x);
     x->start_ms = clock_ms();
     if (r->exchange)
         exchange_release(r->exchange, false);
@@ -104,7 +107,7 @@ void exchange_release(struct exchange *x, bool reuse)
 
 bool exchange_client_gone(const struct exchange *x)
 {
-    return !x->conf->ignore_client_abort && request_gone(x->request);
+    return !x->needed && !x->conf->ignore_client_abort && request_gone(x->request);
 }
 
 static int client_gone(struct exchange *x)
@@ -171,9 +174,9 @@ bool exchange_may_try_again(const struct exchange *x, unsigned kind)
 
 static void end_attempt(struct exchange *x, unsigned kind)
 {
-    enum balance_result result = kind & (NEXT_403 | NEXT_404 | NEXT_DENIED) ? BALANCE_REFUSED
-                                 : kind == NEXT_ERROR                        ? BALANCE_UNREACHED
-                                                                             : BALANCE_FAILED;
+    enum balance_result result = kind & (NEXT_403 | NEXT_404) ? BALANCE_REFUSED
+                                 : kind == NEXT_ERROR         ? BALANCE_UNREACHED
+                                                              : BALANCE_FAILED;
     struct attempt *a = exchange_attempt(x);
 
     a->response_ms = (int64_t)(clock_ms() - a->start_ms);
@@ -265,24 +268,44 @@ static const struct address *bind_address(struct exchange *x)
     return x->local;
 }
 
-/* Whose connections these are: a place's, and of it those that come from one address. */
-static uint32_t link_key(const struct exchange *x)
+/* The line of proxy_protocol. */
+static const char *make_greeting(const struct exchange *x, char space[PROXY_LINE_MAX + 1])
 {
-    if (!x->local || template_is_text(&x->conf->bind.address))
-        return x->key;
-    return (x->key ^ str_hash((struct str){ (const char *)&x->local->any, x->local->len })) | 1;
+    const struct client *c = x->request->client;
+    struct out o = out_fixed(space, PROXY_LINE_MAX + 1);
+    struct address local;
+    struct peer to = { .family = AF_UNIX };
+
+    if (address_local(c->connection.watch.fd, &local))
+        to = peer_of(&local);
+    proxy_protocol_put(&o, &c->peer, &to);
+    out_char(&o, '\0');
+    return space;
+}
+
+/* Whose connections these are: a place's, and of it those that come from one address, or that tell the
+ * peer of one client. */
+static uint32_t link_key(const struct exchange *x, const char *greeting)
+{
+    uint32_t key = x->key;
+
+    if (x->local && !template_is_text(&x->conf->bind.address))
+        key = (key ^ str_hash((struct str){ (const char *)&x->local->any, x->local->len })) | 1;
+    return greeting ? (key ^ str_hash(str_of(greeting))) | 1 : key;
 }
 
 static struct link *open_link(struct exchange *x, bool fresh)
 {
     const struct exchange_conf *conf = x->conf;
     const struct upstream *u = x->pick.group;
+    char space[PROXY_LINE_MAX + 1];
     struct link_options options = {
         .keepalive = conf->socket_keepalive, .rcvbuf = (int)conf->socket_rcvbuf,
         .sndbuf = (int)conf->socket_sndbuf, .bind = bind_address(x),
         .transparent = conf->bind.transparent, .tls = x->tls,
+        .greeting = conf->proxy_protocol ? make_greeting(x, space) : NULL,
     };
-    uint32_t key = link_key(x);
+    uint32_t key = link_key(x, options.greeting);
 
     if (x->wire->open)
         return x->wire->open(x, &options, key, fresh, wake);
@@ -448,6 +471,11 @@ static int exchange_send(struct exchange *x)
 {
     if (x->link->timed_out)
         return timed_out(x);
+    if (x->link->greeting) {
+        int greeted = link_greet(x->link);
+        if (greeted < 0)
+            return greeted == IO_AGAIN ? STEP_WAIT : send_failed(x);
+    }
     if (x->link->tls) {
         int secured = exchange_secure(x);
         if (secured != STEP_NEXT || !x->link)

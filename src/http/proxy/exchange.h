@@ -30,13 +30,13 @@ struct exchange_wire {
      * bytes, gives what stands behind them; `last`: nothing follows.  x->body_length is -1 where it
      * is not known.  NULL: nothing does. */
     struct str (*put_piece)(struct exchange *x, size_t len, bool last, struct out *o);
-    /* Behind the last byte of a body of unknown length; NULL: nothing is to be done. */
+    /* Behind the last byte of the request; NULL: nothing is to be done. */
     void (*body_sent)(struct exchange *x);
     /* Looks at x->in, takes what it understands. */
     enum head_result (*read_head)(struct exchange *x);
     /* The next run of the body's bytes in `in`: *used bytes of framing stand before it.  Sets
      * x->complete behind the last one.  `in` is empty where the peer has closed.  false:
-     * malformed. */
+     * malformed.  Of a tunnel, too; NULL: its bytes are as they come. */
     bool (*next_data)(struct exchange *x, struct str in, size_t *used, struct str *data);
     /* Appends the URI that is asked for, for logs; NULL: there is none. */
     void (*put_uri)(struct exchange *x, struct out *o);
@@ -120,6 +120,7 @@ struct exchange {
     struct attempts *attempts;
     uint64_t start_ms;
     bool attempted;                    /* a peer has been asked */
+    bool needed;                       /* somebody besides the client wants the response */
     bool logs;                         /* a line of exchange_log() is being written */
     unsigned interims;                 /* responses before the one that counts */
 
@@ -135,7 +136,7 @@ struct exchange {
     bool head_sent, request_sent;
     bool streaming;                    /* the body goes on as it comes: upload.c */
     bool deaf;                         /* the peer takes no more of it */
-    int refused;                       /* what a bad body of the client's makes of the request */
+    int refused;                       /* what the request ends with, of UPLOAD_REFUSED */
 
     /* the response on its way */
     struct exchange_head head;

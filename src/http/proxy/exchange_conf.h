@@ -72,6 +72,7 @@ struct exchange_conf {
     bool pass_request_headers, pass_request_body, request_buffering;
     bool stream_length, stream_chunks; /* bodies of known length, and others, go on as they come */
     bool socket_keepalive;
+    bool proxy_protocol;               /* connections begin with a line of it */
     size_t socket_rcvbuf, socket_sndbuf;
     struct bind_conf bind;
     bool bind_dynamic;                 /* the address is made anew for each try */

@@ -4,51 +4,26 @@
 #include "http/proxy/health_check.h"
 
 #include "config/types.h"
-#include "http/headers.h"
-#include "http/proxy/http1_parse.h"
+#include "http/http.h"
+#include "http/proxy/health_http2.h"
+#include "http/proxy/health_request.h"
+#include "http/proxy/http1_answer.h"
 #include "http/proxy/proxy_conf.h"
 #include "http/proxy/proxy_pass.h"
 #include "http/modules/ssl/ssl_peer.h"
 #include "modules_enabled.h"
 #include "http/request.h"
-#include "http/v1/v1_parse.h"
-
-enum {
-    HEAD_MAX = 65536,
-    BODY_MAX = 256 * 1024,             /* bytes that conditions see */
-};
 
 /* ---- the request ---- */
 
-static void put_field(struct out *o, struct str name, struct str value)
+static void put_field(void *to, struct str name, struct str value)
 {
+    struct out *o = to;
+
     out_str(o, name);
     OUT_LITERAL(o, ": ");
     out_str(o, value);
     OUT_LITERAL(o, "\r\n");
-}
-
-/* Lines of proxy_set_header, as far as their values are the same for all requests. */
-static void put_set_fields(const struct proxy_conf *conf, struct out *o)
-{
-    for (unsigned i = 0; i < conf->headers.items.count; i++) {
-        const struct set_header *h = &conf->headers.items.items[i];
-        bool framing = str_eq_nocase(h->name, STR("Connection")) ||
-                       str_eq_nocase(h->name, STR("Content-Length")) ||
-                       str_eq_nocase(h->name, STR("Transfer-Encoding"));
-        if (!framing && template_is_text(&h->value) && h->value.text.len)
-            put_field(o, h->name, h->value.text);
-    }
-}
-
-static bool sets_host(const struct proxy_conf *conf)
-{
-    for (unsigned i = 0; i < conf->headers.items.count; i++) {
-        const struct set_header *h = &conf->headers.items.items[i];
-        if (str_eq_nocase(h->name, STR("Host")) && template_is_text(&h->value))
-            return true;
-    }
-    return false;
 }
 
 static void build(const struct health_check *c, const struct upstream_peer *peer, struct out *o)
@@ -60,9 +35,7 @@ static void build(const struct health_check *c, const struct upstream_peer *peer
     OUT_LITERAL(o, "GET ");
     out_str(o, probe->uri);
     out_printf(o, " HTTP/1.%d\r\n", is_11);
-    if (!sets_host(probe->proxy))
-        put_field(o, STR("Host"), probe->proxy->pass->target.host);
-    put_set_fields(probe->proxy, o);
+    health_request_fields(probe, &(struct health_sink){ put_field, o });
     if (!c->keepalive_time && is_11)
         put_field(o, STR("Connection"), STR("close"));
     else if (c->keepalive_time && !is_11)
@@ -72,132 +45,30 @@ static void build(const struct health_check *c, const struct upstream_peer *peer
 
 /* ---- the response ---- */
 
-struct answer {
-    struct http1_status_line status;
-    struct str fields, body;           /* as they came */
-    int64_t length;                    /* -1: not said */
-    bool chunked, closes;
-};
-
-static bool take_field(struct answer *a, struct str name, struct str value)
+static bool may_serve_again(const struct http1_answer *a)
 {
-    uint64_t length;
-
-    if (str_eq_nocase(name, STR("Content-Length"))) {
-        if (a->length >= 0 || !str_to_u64(value, &length) || length > INT64_MAX)
-            return false;
-        a->length = (int64_t)length;
-    } else if (str_eq_nocase(name, STR("Transfer-Encoding"))) {
-        a->chunked = true;
-        return str_eq_nocase(value, STR("chunked"));
-    } else if (str_eq_nocase(name, STR("Connection"))) {
-        a->closes |= str_find_nocase(value, STR("close")) >= 0;
-    }
-    return true;
-}
-
-/* A whole head, and what stands behind it in *in. */
-static enum health_verdict read_head(struct str *in, struct answer *a)
-{
-    struct str line, name, value;
-
-    if (!http1_next_line(in, &line))
-        return HEALTH_MORE;
-    if (!http1_parse_status(line, &a->status))
-        return HEALTH_BAD;
-    const char *from = in->data;
-    while (http1_next_line(in, &line)) {
-        switch (http1_parse_field(line, &name, &value)) {
-        case HTTP1_FIELD:
-            if (!take_field(a, name, value))
-                return HEALTH_BAD;
-            break;
-        case HTTP1_BAD:
-            return HEALTH_BAD;
-        case HTTP1_LAST:
-            a->fields = str_range(from, in->data);
-            a->body = *in;
-            return a->chunked && a->length >= 0 ? HEALTH_BAD : HEALTH_GOOD;
-        }
-    }
-    return HEALTH_MORE;
-}
-
-static enum health_verdict read_final_head(struct str in, struct answer *a)
-{
-    enum health_verdict v;
-
-    do {
-        *a = (struct answer){ .length = -1 };
-        v = read_head(&in, a);
-    } while (v == HEALTH_GOOD && a->status.status < STATUS_OK);
-    return v == HEALTH_MORE && in.len > HEAD_MAX ? HEALTH_BAD : v;
-}
-
-/* A chunked body, its framing taken off, to `o` (which drops what is too much): how much of `in`
- * it took in *used.  GOOD: its end is there. */
-static enum health_verdict read_chunks(struct str in, struct out *o, size_t *used)
-{
-    struct v1_chunks chunks = { 0 };
-    size_t framing;
-    struct str data, rest = in;
-
-    while (rest.len && chunks.state != CHUNK_DONE) {
-        if (!v1_chunks_next(&chunks, rest, &framing, &data))
-            return HEALTH_BAD;
-        out_bytes(o, data.data, data.len < out_room(o) ? data.len : out_room(o));
-        rest = str_from(rest, framing + data.len);
-    }
-    *used = in.len - rest.len;
-    return chunks.state == CHUNK_DONE ? HEALTH_GOOD : HEALTH_MORE;
-}
-
-static bool is_bodiless(const struct answer *a)
-{
-    return a->status.status == STATUS_NO_CONTENT || a->status.status == STATUS_NOT_MODIFIED;
-}
-
-/* The body as conditions see it.  GOOD: all of it is there; *extra: and something behind it. */
-static enum health_verdict read_body(const struct answer *a, bool end, struct out *o, bool *extra)
-{
-    size_t used = a->body.len, left = out_room(o);
-    enum health_verdict v = end ? HEALTH_GOOD : HEALTH_MORE;       /* the connection ends it */
-
-    if (is_bodiless(a)) {
-        used = 0;
-        v = HEALTH_GOOD;
-    } else if (a->chunked) {
-        v = read_chunks(a->body, o, &used);
-    } else {
-        if (a->length >= 0) {
-            used = a->body.len < (uint64_t)a->length ? a->body.len : (size_t)a->length;
-            v = used == (uint64_t)a->length ? HEALTH_GOOD : HEALTH_MORE;
-        }
-        out_bytes(o, a->body.data, used < left ? used : left);
-    }
-    *extra = used < a->body.len;
-    return v;
-}
-
-static bool may_serve_again(const struct answer *a)
-{
-    bool has_end = is_bodiless(a) || a->chunked || a->length >= 0;
+    bool has_end = http1_answer_is_bodiless(a) || a->chunked || a->length >= 0;
 
     return has_end && !a->closes && a->status.version == VERSION_11 &&
            a->status.status != STATUS_SWITCHING_PROTOCOLS;
 }
 
-static enum health_verdict judge_body(const struct health_check *c, const struct answer *a,
+static const enum health_verdict verdicts[] = {
+    [HTTP1_ANSWER_MORE] = HEALTH_MORE, [HTTP1_ANSWER_GOOD] = HEALTH_GOOD,
+    [HTTP1_ANSWER_BAD] = HEALTH_BAD,
+};
+
+static enum health_verdict judge_body(const struct health_check *c, const struct http1_answer *a,
                                       bool end, struct health_note *note)
 {
-    static char space[BODY_MAX];       /* of one probe at a time */
+    static char space[HEALTH_BODY_MAX];        /* of one probe at a time */
     const struct http_probe *probe = c->conf;
     struct out o = out_fixed(space, sizeof space);
     bool extra = false;
-    enum health_verdict v = read_body(a, end, &o, &extra);
+    enum health_verdict v = verdicts[http1_answer_body(a, end, &o, &extra)];
 
     note->why = "reading response body";
-    if (v == HEALTH_BAD || (v == HEALTH_MORE && out_room(&o) && a->body.len < BODY_MAX))
+    if (v == HEALTH_BAD || (v == HEALTH_MORE && out_room(&o) && a->body.len < HEALTH_BODY_MAX))
         return v;
     note->why = health_match_body(probe->match, out_str_of(&o));
     note->reusable = v == HEALTH_GOOD && !extra && may_serve_again(a);
@@ -208,14 +79,13 @@ static enum health_verdict judge(const struct health_check *c, struct str in, bo
                                  struct health_note *note)
 {
     const struct http_probe *probe = c->conf;
-    struct answer a;
-    enum health_verdict v = read_final_head(in, &a);
+    struct http1_answer a;
+    enum health_verdict v = verdicts[http1_answer_head(in, &a)];
 
     note->why = "reading response header";
     if (v != HEALTH_GOOD)
         return v;
-    note->why = health_match_head(probe->match, a.status.status, a.fields);
-    if (note->why)
+    if (!health_head_is_good(probe, a.status.status, a.fields, note))
         return HEALTH_BAD;
     if (!health_match_wants_body(probe->match) && !c->keepalive_time)
         return HEALTH_GOOD;
@@ -353,6 +223,33 @@ static void take_over(struct health_check *c, const struct exchange_conf *conf)
                address_parse_ip(bind->text, 0, &c->local);
 }
 
+static const struct http_server *server_of(const struct block *b)
+{
+    while (b->context != IN_SERVER)
+        b = b->parent;
+    return b->object;                          /* its root, which it begins with */
+}
+
+static void speak_http2(struct setting *s, struct health_check *c)
+{
+    c->kind = &health_http2;
+    if (c->keepalive_time)
+        setting_warn(s, 0, "\"keepalive_time\" means nothing with \"proxy_http_version 2\": each "
+                     "check has a connection of its own");
+}
+
+static void make_secure(struct setting *s, struct health_check *c, struct str host)
+{
+    IF_MODULE_ssl(struct tls_peer *p = ARENA_NEW(setting_arena(s), struct tls_peer);
+    *p = *ssl_peer_fixed(s, host);
+    if (c->kind == &health_http2)
+        p->alpn = STR("\x02h2");
+    c->tls = p;)
+    (void)s;
+    (void)c;
+    (void)host;
+}
+
 static bool add_check(struct setting *s, const struct check_line *line)
 {
     const struct proxy_conf *proxy = CONF(s->block->conf, http_proxy_module);
@@ -363,12 +260,15 @@ static bool add_check(struct setting *s, const struct check_line *line)
         return setting_error_hint(&place, 0, STR("the location wants a proxy_pass to an upstream"),
                                   "no upstream is here for \"health_check\"");
     if (proxy->http_version == VERSION_20 && line->check->kind == &health_http)
-        return setting_error(&place, 0, "\"health_check\" does not speak HTTP/2: leave out "
-                             "\"proxy_http_version 2\", or write type=tcp");
+        speak_http2(&place, line->check);
     line->check->group = proxy->pass->target.upstream;
     line->probe->proxy = proxy;
-    IF_MODULE_ssl(if (proxy->pass->target.secure)
-        line->check->tls = ssl_peer_fixed(s, proxy->pass->target.host);)
+    line->probe->generation = s->config->generation;
+    line->probe->location = s->block->object;
+    line->probe->server = server_of(s->block);
+    line->probe->secure = proxy->pass->target.secure;
+    if (line->probe->secure)
+        make_secure(s, line->check, proxy->pass->target.host);
     take_over(line->check, &proxy->exchange);
     return health_add(&place, line->check);
 }
@@ -418,6 +318,8 @@ static const struct directive rows[] = {
               "given." },
     { "body", IN_OTHER, ARGS(2), &type_match_body, .flags = REPEATS,
       .help = "The first 256k of the body match the regular expression, or with !~ do not." },
+    { "require", IN_OTHER, ARGS_RANGE(1, ARGS_ANY), &type_match_require, .flags = REPEATS,
+      .help = "None of these variables is empty or 0. Those that speak of a client are." },
     { 0 },
 };
 

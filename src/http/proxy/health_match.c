@@ -5,6 +5,7 @@
 
 #include "base/regex/regex.h"
 #include "http/proxy/http1_parse.h"
+#include "script/conditions.h"
 #include "script/pattern.h"
 #include "upstream/upstream.h"
 
@@ -25,6 +26,7 @@ struct health_match {
     struct str name;
     bool defined;
     ARRAY(struct condition) statuses, headers, bodies;
+    ARRAY(struct template) required;
 };
 
 static struct status_range usual_range = { 200, 399 };
@@ -151,16 +153,34 @@ static bool parse_body(struct setting *s, void *field)
     return read_comparison(s, 1, false, ARRAY_PUSH(&m->bodies, setting_arena(s)));
 }
 
+static bool parse_require(struct setting *s, void *field)
+{
+    struct health_match *m = s->block->object;
+    bool good = true;
+
+    (void)field;
+    for (unsigned i = 1; good && i < s->node->count; i++) {
+        struct str word = setting_arg(s, i);
+        if (word.len < 2 || word.data[0] != '$')
+            return setting_error(s, i, "invalid variable name \"%.*s\"", STR_ARG(word));
+        good = template_compile(s, i, config_variables(s), ARRAY_PUSH(&m->required, setting_arena(s)));
+    }
+    return good;
+}
+
 const struct type type_match_status = {
     "[!] code ...", "codes and ranges such as 200-399, and perhaps ! before them", parse_status,
-    upstream_print_nothing,
+    NULL,
 };
 const struct type type_match_header = {
     "[!] name | name = | != | ~ | !~ value", "a field, and perhaps what its value must be",
-    parse_header, upstream_print_nothing,
+    parse_header, NULL,
 };
 const struct type type_match_body = {
-    "~ | !~ pattern", "~ or !~, and a regular expression", parse_body, upstream_print_nothing,
+    "~ | !~ pattern", "~ or !~, and a regular expression", parse_body, NULL,
+};
+const struct type type_match_require = {
+    "$variable ...", "variables", parse_require, NULL,
 };
 
 /* ---- responses ---- */
@@ -179,19 +199,35 @@ static bool has_status(const struct condition *c, unsigned status)
     return false;
 }
 
-/* Of several fields of the name one is enough. */
-static bool has_field(const struct condition *c, struct str fields)
+/* Of several fields of the name one that fits is enough; for a value that must be another it must be there,
+ * too. */
+static bool is_good_field(const struct condition *c, struct str fields)
 {
     struct str line, name, value;
+    bool there = false, fits = false, compares = c->pattern || c->value.data;
 
     while (http1_next_line(&fields, &line) &&
            http1_parse_field(line, &name, &value) == HTTP1_FIELD) {
         if (!str_eq_nocase(name, c->field))
             continue;
-        if (c->pattern ? matches(c, value) : !c->value.data || str_eq(value, c->value))
-            return true;
+        there = true;
+        fits |= c->pattern ? matches(c, value) : !compares || str_eq(value, c->value);
     }
-    return false;
+    return c->is_not ? !fits && (there || !compares) : fits;
+}
+
+bool health_match_requires(const struct health_match *m)
+{
+    return m->required.count > 0;
+}
+
+bool health_match_required(const struct health_match *m, struct script *s)
+{
+    for (unsigned i = 0; i < m->required.count; i++) {
+        if (!condition_is_true(&m->required.items[i], s))
+            return false;
+    }
+    return true;
 }
 
 bool health_match_wants_body(const struct health_match *m)
@@ -206,7 +242,7 @@ const char *health_match_head(const struct health_match *m, unsigned status, str
             return "checking status code";
     }
     for (unsigned i = 0; i < m->headers.count; i++) {
-        if (has_field(&m->headers.items[i], fields) == m->headers.items[i].is_not)
+        if (!is_good_field(&m->headers.items[i], fields))
             return "checking response header";
     }
     return NULL;

@@ -7,6 +7,7 @@
 #include "config/resolve.h"
 
 struct health_match;
+struct script;
 
 /* Of an http block. */
 struct health_matches {
@@ -22,8 +23,12 @@ const struct health_match *health_match_use(struct setting *s, unsigned word, st
 /* A row's open(): the block itself; its lines are the rows below. */
 bool health_match_open(struct setting *s, struct health_matches *all);
 
-extern const struct type type_match_status, type_match_header, type_match_body;   /* of the block */
+extern const struct type type_match_status, type_match_header, type_match_body, type_match_require;
+                                               /* of the block */
 
+/* Whether there are lines `require`, and whether all of them are true. */
+bool health_match_requires(const struct health_match *m);
+bool health_match_required(const struct health_match *m, struct script *s);
 /* Whether a response's body matters. */
 bool health_match_wants_body(const struct health_match *m);
 /* NULL: it is good; otherwise what was looked at when it proved bad.  `fields`: the lines behind

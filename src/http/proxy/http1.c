@@ -8,6 +8,9 @@
 #include "http/proxy/proxied.h"
 #include "http/proxy/proxy_rewrite.h"
 #include "http/v1/v1_parse.h"
+#include "http/websocket.h"
+
+enum { TRAILERS_MOST = 65536 };
 
 enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
 
@@ -68,6 +71,17 @@ static bool put_head(struct exchange *x, struct out *o)
     return true;
 }
 
+/* The end of the last chunk and of the body, with what trails it (RFC 9112 section 7.1.2). */
+static struct str end_with_trailers(struct exchange *x, bool data)
+{
+    struct out o = out_growing(&x->request->arena, TRAILERS_MOST);
+
+    out_str(&o, data ? STR("\r\n0\r\n") : STR("0\r\n"));
+    proxied_put_trailers(x, put_field, &o);
+    OUT_LITERAL(&o, "\r\n");
+    return o.overflow ? (data ? STR("\r\n0\r\n\r\n") : STR("0\r\n\r\n")) : out_str_of(&o);
+}
+
 /* RFC 9112 section 7.1. */
 static struct str put_piece(struct exchange *x, size_t len, bool last, struct out *o)
 {
@@ -77,7 +91,7 @@ static struct str put_piece(struct exchange *x, size_t len, bool last, struct ou
         out_hex(o, len, 1);
         OUT_LITERAL(o, "\r\n");
     }
-    return !last ? STR("\r\n") : len ? STR("\r\n0\r\n\r\n") : STR("0\r\n\r\n");
+    return last ? end_with_trailers(x, len > 0) : STR("\r\n");
 }
 
 /* ---- the response's head ---- */
@@ -147,10 +161,10 @@ static enum head_result choose_framing(struct exchange *x)
     return HEAD_DONE;
 }
 
-/* Nobody asked for it: what follows is no HTTP that anybody knows. */
-static enum head_result refuse_upgrade(struct exchange *x)
+/* What follows is no HTTP that anybody knows. */
+static enum head_result refuse_upgrade(struct exchange *x, const char *what)
 {
-    proxied_bad(x, "an upgrade that was not asked for", x->head.status_text);
+    proxied_bad(x, what, x->head.status_text);
     x->head = (struct exchange_head){ .status = STATUS_BAD_GATEWAY };
     x->complete = true;
     return HEAD_DONE;
@@ -177,8 +191,11 @@ static enum head_result take_line(struct exchange *x, struct str line)
         return HEAD_INTERIM;
     }
     if (!proxied_of(x)->upgrade)
-        return refuse_upgrade(x);
+        return refuse_upgrade(x, "an upgrade that was not asked for");
+    if (x->request->flags.extended && !websocket_accepted(x->request, &x->head.fields))
+        return refuse_upgrade(x, "an upgrade that is no WebSocket");
     x->head.upgrade = true;
+    state_of(x)->framing = FRAMING_CLOSE;
     return HEAD_DONE;
 }
 

@@ -9,6 +9,7 @@
 #include "http/proxy/http2.h"
 #include "http/response.h"
 #include "http/v1/v1_parse.h"
+#include "http/websocket.h"
 #include "modules_enabled.h"
 
 /* ---- the request ---- */
@@ -76,10 +77,24 @@ struct str proxied_host(struct exchange *x)
     return proxied_of(x)->target.host;
 }
 
-/* RFC 9110 section 7.8; a tunnel takes the whole connection. */
+/* RFC 9110 section 7.8; a tunnel takes the whole connection, or a stream that asks for one. */
 static bool may_upgrade(const struct request *r)
 {
-    return r->version == VERSION_11 && r == r->main;
+    return (r->version == VERSION_11 || r->flags.extended) && r == r->main;
+}
+
+bool proxied_wants_websocket(struct exchange *x)
+{
+    const struct proxy_conf *conf = proxied_conf(x);
+    const struct request *r = x->request;
+    bool wants = false;
+
+    for (unsigned i = 0; i < conf->headers.items.count; i++) {
+        const struct set_header *h = &conf->headers.items.items[i];
+        if (h->id == HEADER_UPGRADE)
+            wants |= str_eq_nocase(template_value(&h->value, request_script(x->request)), STR("websocket"));
+    }
+    return wants && may_upgrade(r) && websocket_has_key(r);
 }
 
 /* proxy_set_header's.  false: a value that would break the head apart. */
@@ -165,6 +180,38 @@ bool proxied_put_fields(struct exchange *x, bool keeps,
     if (x->conf->pass_request_headers)
         put_client_headers(x, &s);
     return true;
+}
+
+/* RFC 9110 section 6.5.1: what frames, routes, authenticates or modifies a request has no place behind it.
+ * Nor has what means something to Weir, or is set here: some servers take trailers for fields of the
+ * head. */
+static bool may_trail(const struct exchange *x, const struct header *f)
+{
+    static const struct str names[] = {
+        STR_INIT("proxy-authorization"), STR_INIT("forwarded"), STR_INIT("pragma"),
+    };
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (str_eq_nocase(f->name, names[i]))
+            return false;
+    }
+    return f->id == HEADER_OTHER && !str_starts_nocase(f->name, STR("x-forwarded-")) &&
+           !header_set_has(&proxied_conf(x)->replaced, f) && !headers_nominate(&x->request->headers, f->name);
+}
+
+void proxied_put_trailers(struct exchange *x, void (*put)(void *to, struct str name, struct str value),
+                          void *to)
+{
+    const struct headers *trailers = &x->request->trailers;
+
+    if (!x->conf->pass_trailers || !x->conf->pass_request_headers ||
+        !template_is_empty(&proxied_conf(x)->body))
+        return;
+    for (unsigned i = 0; i < trailers->list.count; i++) {
+        const struct header *f = &trailers->list.items[i];
+        if (may_trail(x, f))
+            put(to, f->name, f->value);
+    }
 }
 
 void proxied_put_uri(struct exchange *x, struct out *o)

@@ -46,6 +46,12 @@ struct str proxied_host(struct exchange *x);
 bool proxied_put_fields(struct exchange *x, bool keeps,
                         void (*put)(void *to, struct str name, struct str value), void *to);
 
+/* Whether it asks for a WebSocket, and proxy_set_header says so to the peer. */
+bool proxied_wants_websocket(struct exchange *x);
+/* Calls put() for each field behind the client's body that goes on behind the request's. */
+void proxied_put_trailers(struct exchange *x, void (*put)(void *to, struct str name, struct str value),
+                          void *to);
+
 /* The path and arguments that are asked for. */
 void proxied_put_uri(struct exchange *x, struct out *o);
 

@@ -113,7 +113,8 @@ static const struct directive rows[] = {
     { "proxy_limit_rate", EVERYWHERE, ARGS(1), &type_rate, EXCHANGE(limit_rate), .initial = "0",
       .help = "How many bytes of a response are read from the server in a second; 0: no limit." },
     { "proxy_pass_trailers", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(pass_trailers),
-      .initial = "off", .help = "Pass the fields behind a response's body on." },
+      .initial = "off", .help = "Pass the fields behind a response's body on, and those behind a "
+      "request's where its body goes on in chunks (proxy_request_buffering off) or over HTTP/2." },
     { "proxy_max_temp_file_size", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(max_temp_file_size),
       .initial = "1024m", .help = "How much of a response may be kept in a temporary file; 0: "
       "none." },
@@ -155,6 +156,10 @@ static const struct directive rows[] = {
       .help = "Accepted: tables size themselves." },
     { "proxy_send_lowat", EVERYWHERE, ARGS(1), &type_accepted, .default_text = "0",
       .help = "Accepted: what there is goes to the server at once." },
+    { "proxy_protocol", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(proxy_protocol),
+      .initial = "off",
+      .help = "Begin connections to the server with a PROXY protocol line that tells the client's address; "
+              "each then serves one client." },
     { "proxy_socket_keepalive", EVERYWHERE, ARGS(1), &type_flag, EXCHANGE(socket_keepalive),
       .initial = "off", .help = "Let the system probe silent connections to the server." },
     { "proxy_socket_rcvbuf", EVERYWHERE, ARGS(1), &type_size, EXCHANGE(socket_rcvbuf),

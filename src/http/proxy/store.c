@@ -19,18 +19,30 @@ enum { COPY_SPACE = 16384 };
 struct store {
     struct source source;
     struct exchange *exchange;
+    struct kept_body kept;                  /* while the file is not whole */
     int file;                          /* -1: it is given up */
     off_t length;
     struct str temporary, path;        /* end in NUL */
 };
 
+bool store_wants(const struct exchange *x)
+{
+    return x->conf->store.on && x->request->method == METHOD_GET;
+}
+
 /* ---- the file ---- */
+
+static void end(struct store *s)
+{
+    s->file = -1;                              /* the request closes it, and takes it away */
+    s->kept.wanted = s->exchange->needed = false;
+}
 
 static void give_up(struct store *s, const char *what, struct str path)
 {
     request_log(s->source.request, LOG_LEVEL_CRIT, errno,
                 "%s \"%.*s\" failed, the response is not stored", what, STR_ARG(path));
-    s->file = -1;                              /* the request closes it, and takes it away */
+    end(s);
 }
 
 /* The folders that the path leads through. */
@@ -104,7 +116,7 @@ static void finish(struct store *s)
     else if (rename(s->temporary.data, s->path.data) < 0 &&
              (errno != EXDEV || !move_across(s, conf->access)))
         give_up(s, "rename() to", s->path);
-    s->file = -1;
+    end(s);
 }
 
 /* ---- the body as it passes ---- */
@@ -147,9 +159,13 @@ static enum pull pull(struct source *source, struct batch *out, size_t budget)
     return result;
 }
 
+/* The client takes no more; the request's end is that of the exchange, too. */
 static void close_source(struct source *source)
 {
-    source_close(&((struct store *)source)->exchange->source);
+    struct store *s = (struct store *)source;
+
+    if (!s->kept.wanted)
+        source_close(&s->exchange->source);
 }
 
 static const struct source_ops ops = { .name = "store", .pull = pull, .close = close_source };
@@ -159,17 +175,23 @@ struct source *store_source(struct exchange *x)
     struct request *r = x->request;
     const struct store_conf *conf = &x->conf->store;
 
-    if (!conf->on || r->method != METHOD_GET || x->head.status != STATUS_OK)
+    x->needed = false;
+    if (!store_wants(x) || x->head.status != STATUS_OK)
         return &x->source;
     struct store *s = ARENA_NEW(&r->arena, struct store);
-    *s = (struct store){ { &ops, r }, x, -1, 0, { NULL, 0 }, { NULL, 0 } };
+    *s = (struct store){ .source = { &ops, r }, .exchange = x, .file = -1 };
     s->path = template_is_empty(&conf->path) ? files_map_uri(r, 0, NULL)
                                              : template_value_nul(&conf->path, request_script(r));
     if (s->path.len == 0 || s->path.data[s->path.len - 1] == '/')
         return &x->source;                     /* it names a folder */
     s->path = arena_str(&r->arena, s->path);
     s->file = temp_file_open(r, &x->conf->temp_path, false, &s->temporary);
-    return s->file < 0 ? &x->source : &s->source;
+    if (s->file < 0)
+        return &x->source;
+    s->kept.source = &s->source;
+    x->needed = true;
+    request_keep(r, &s->kept);
+    return &s->source;
 }
 
 /* ---- the directive ---- */

@@ -7,6 +7,8 @@
 
 #include "http/proxy/exchange.h"
 
+/* Whether responses of this request may be stored. */
+bool store_wants(const struct exchange *x);
 /* The exchange's response is one that is to be stored: the source that does so; otherwise its
  * own. */
 struct source *store_source(struct exchange *x);

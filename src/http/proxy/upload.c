@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "http/body.h"
+#include "http/proxy/exchange_log.h"
 
 bool upload_streams(const struct exchange *x)
 {
@@ -20,6 +21,12 @@ bool upload_streams(const struct exchange *x)
 bool upload_is_final(const struct exchange *x)
 {
     return x->streaming && x->request->body->passed;
+}
+
+/* HTTP/1.1 has them behind chunks alone. */
+static bool passes_trailers(const struct exchange *x)
+{
+    return x->conf->pass_trailers && x->request->trailers.list.count;
 }
 
 void upload_start(struct exchange *x)
@@ -38,7 +45,7 @@ void upload_start(struct exchange *x)
         x->body_left = b->length;
     }
     x->body_length = (int64_t)(x->body_text.len + x->body_left);
-    if (x->streaming && !b->complete)
+    if (x->streaming && (!b->complete || passes_trailers(x)))
         x->body_length = x->request->content_length;
 }
 
@@ -51,7 +58,7 @@ static void put_piece(struct exchange *x, struct out *o)
 
 void upload_head_made(struct exchange *x, struct out *o)
 {
-    if (x->streaming && x->body_length < 0 && x->body_text.len)
+    if (x->streaming && x->body_length < 0 && (x->body_text.len || x->request->body->complete))
         put_piece(x, o);
 }
 
@@ -146,6 +153,15 @@ static bool more_to_come(const struct exchange *x)
     return x->streaming && !x->request->body->complete;
 }
 
+/* The peer is well, but the request is not for it. */
+static enum upload no_websockets(struct exchange *x)
+{
+    exchange_log(x, LOG_LEVEL_ERROR, 0, "upstream takes no WebSockets over HTTP/2 "
+                 "(SETTINGS_ENABLE_CONNECT_PROTOCOL): proxy_http_version 1.1 may be what it wants");
+    x->refused = STATUS_BAD_GATEWAY;
+    return UPLOAD_REFUSED;
+}
+
 enum upload upload_run(struct exchange *x)
 {
     while (!x->request_sent) {
@@ -153,6 +169,8 @@ enum upload upload_run(struct exchange *x)
             ssize_t n = send_some(x);
             if (n == IO_AGAIN)
                 return UPLOAD_WAITS;
+            if (n < 0 && errno == EPROTONOSUPPORT)
+                return no_websockets(x);
             if (n < 0)
                 return UPLOAD_FAILED;
             upload_note_sent(x, (size_t)n);
@@ -162,7 +180,7 @@ enum upload upload_run(struct exchange *x)
             return result;
         x->request_sent = piece_sent(x) && !more_to_come(x);
     }
-    if (x->wire->body_sent && x->body_length < 0)
+    if (x->wire->body_sent)
         x->wire->body_sent(x);
     return UPLOAD_DONE;
 }

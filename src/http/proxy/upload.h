@@ -12,7 +12,7 @@ enum upload {
     UPLOAD_DONE,           /* all of it is sent */
     UPLOAD_WAITS,          /* for the peer, or for the client */
     UPLOAD_FAILED,         /* the peer takes no more: errno */
-    UPLOAD_REFUSED,        /* the client's body is no good: x->refused is the request's end */
+    UPLOAD_REFUSED,        /* the client's body, or the request, is no good: x->refused is its end */
 };
 
 /* Whether the body is to go on as it comes. */
