@@ -143,8 +143,11 @@ torture: $(BUILD)/weir
 	@WEIR='$(abspath $(BUILD)/weir)' WEIR_RELOADS=1000 \
 	    /usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/torture
 
+# Speed, then the memory of idle connections, then reloads: each beside nginx.
+BENCHES = run idle websockets reload
 bench: $(BUILD)/weir
-	@WEIR='$(abspath $(BUILD)/weir)' tests/bench/run
+	@for bench in $(BENCHES); do echo; \
+	    WEIR='$(abspath $(BUILD)/weir)' tests/bench/$$bench || exit; done
 
 # Fuzzes each target for FUZZ_SECONDS; what it finds stays in build-fuzz/found/.
 fuzz:

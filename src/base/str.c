@@ -25,10 +25,12 @@ static bool same_nocase(const char *a, const char *b, size_t len)
 {
     size_t i = 0;
 
-    for (; i + 8 <= len; i += 8) {
+    for (; i + 8 < len; i += 8) {
         if (lower_word(str_word(a + i)) != lower_word(str_word(b + i)))
             return false;
     }
+    if (len >= 8)                              /* the last eight, some of them once more */
+        return lower_word(str_word(a + len - 8)) == lower_word(str_word(b + len - 8));
     for (; i < len; i++) {
         if (char_lower(a[i]) != char_lower(b[i]))
             return false;

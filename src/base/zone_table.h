@@ -11,8 +11,7 @@ struct zone_table;
 
 enum { ZONE_TABLE_MAX_KEY = 65535 };
 
-/* A new table in a fresh zone, set as its root, for data of `size` bytes.  false: it does not fit.
- * */
+/* A new table in a fresh zone, set as its root, for data of `size` bytes.  false: it does not fit. */
 bool zone_table_init(struct zone *z, size_t size);
 
 /* The data of a key, which counts as used now; NULL: it is not there. */

@@ -105,8 +105,7 @@ static int finish(struct request *r, struct reading *b, bool force_file)
     return STEP_NEXT;
 }
 
-/* One read.  More than 0: bytes; otherwise a step's result, negative statuses of the wire turned.
- * */
+/* One read: a step's result, to which statuses of the wire are turned; *end: the body is complete. */
 static int read_some(struct request *r, struct reading *b, bool *end)
 {
     const struct core_conf *conf = core_conf(r->conf);

@@ -112,6 +112,7 @@ static void unpin(struct client *c)
 static void client_let_go(struct client *c)
 {
     client_set_state(c, CLIENT_CLOSED);
+    IF_MODULE_ssl(ssl_abandon(c);)
     unpin(c);
     if (c->in) {
         buffer_free(c->in);
@@ -362,7 +363,10 @@ void client_accept(struct listener *l, int fd, const struct address *peer)
 
     stats_add(STAT_ACCEPTED, 1);
     if (!c) {
-        log_note(LOG_LEVEL_ALERT, 0, "%u worker_connections are not enough", connection_limit());
+        if (errno == EMFILE)
+            log_note(LOG_LEVEL_ALERT, 0, "%u worker_connections are not enough", connection_limit());
+        else
+            log_note(LOG_LEVEL_ALERT, errno, "a connection can't be taken");
         close(fd);
         listener_connection_closed(l);
         return;
@@ -483,6 +487,7 @@ void client_request_ended(struct client *c, enum client_after after)
     bool body_left = v1_body_left(r);
     bool reset = conf->reset_timedout_connection &&
                  (r->timed_out || r->response.status == STATUS_CLOSE);
+    bool cut_off = v1_is_cut_off(r);
 
     v1_release(c, c->request);
     c->request = NULL;
@@ -498,7 +503,7 @@ void client_request_ended(struct client *c, enum client_after after)
         client_finish(c, conf, body_left);
         break;
     case CLIENT_DROP:
-        if (reset)
+        if (reset || cut_off)
             client_reset(c);
         else
             client_close(c);

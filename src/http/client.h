@@ -17,6 +17,7 @@ struct buffer;
 struct proxy_protocol;
 struct core_conf;
 struct v2;
+struct ocsp_check;
 
 enum client_state {
     CLIENT_PREFACE,        /* waiting for a PROXY protocol header */
@@ -38,6 +39,7 @@ struct client {
     struct v2 *v2;                     /* what HTTP/2 keeps; NULL: it is not spoken */
     struct buffer *in;                 /* bytes read and not yet used; NULL: none */
     struct proxy_protocol *proxied;    /* what a PROXY header said; NULL without one */
+    struct ocsp_check *check;          /* of its certificate, behind the handshake; NULL: none is made */
     struct peer peer;
     uint8_t state;                     /* enum client_state */
     bool drain;                        /* no further request: the process or the listener ends */

@@ -40,7 +40,7 @@ static const struct directive server_rows[] = {
     { "large_client_header_buffers", IN_HTTP | IN_SERVER, ARGS(2), &type_bufs,
       FIELD(struct server_conf, large_client_header_buffers), .initial = "4 8k",
       .help = "Number and size of the buffers for long heads. A request line or a field that is "
-              "longer than one is refused with 414 or 400." },
+              "longer than one is refused with 414 or 400, over HTTP/2 with 414 or 431." },
     { "client_header_timeout", IN_HTTP | IN_SERVER, ARGS(1), &type_time,
       FIELD(struct server_conf, client_header_timeout), .initial = "60s",
       .help = "How long a client may take to send the head of a request." },

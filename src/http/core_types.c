@@ -269,12 +269,7 @@ static void print_open_file_cache(const struct directive *row, const void *field
     const struct open_cache_conf *c = field;
 
     (void)row;
-    if (c->max == 0) {
-        OUT_LITERAL(o, "off");
-        return;
-    }
-    out_printf(o, "max=%u inactive=", c->max);
-    print_time(o, (uint64_t)c->inactive * 1000);
+    print_cache_limits(o, c->max, c->inactive);
 }
 
 const struct type type_open_file_cache = {
@@ -338,14 +333,7 @@ static bool parse_internal(struct setting *s, void *field)
     return true;
 }
 
-static void print_internal(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
-const struct type type_internal = { "", "no arguments", parse_internal, print_internal };
+const struct type type_internal = { "", "no arguments", parse_internal, print_nothing };
 
 static bool parse_post_action(struct setting *s, void *field)
 {

@@ -1,5 +1,5 @@
 /*
- * explain: makes a request without a connection, sends it through, and says which listener and server
+ * explain: has a request that nobody sent go through, and says which listener and server
  * it came to.
  */
 #include "http/explain.h"
@@ -8,8 +8,7 @@
 
 #include "http/host.h"
 #include "http/http.h"
-#include "http/request.h"
-#include "http/v1/v1.h"
+#include "http/stage.h"
 #include "script/pattern.h"
 
 enum { PORT_HTTP = 80, PORT_HTTPS = 443 };
@@ -21,14 +20,6 @@ struct url {
     struct str host;                   /* without port */
     unsigned port;                     /* 0: none is named */
     struct str target;                 /* from "/" on */
-};
-
-/* What a request needs of a connection. */
-struct stage {
-    struct listener listener;
-    struct client client;
-    struct transport secure;           /* plain, under another name */
-    struct v1 wire;
 };
 
 static bool fail(struct explain *e, struct str why)
@@ -191,40 +182,6 @@ static unsigned send_head(struct explain *e, struct request *r, const struct exp
     return status ? status : send_line(r, STR(""));
 }
 
-static struct request *request_without_connection(struct stage *s, struct generation *g,
-                                                  const struct http_listen *l,
-                                                  const struct explain_query *q, bool secure)
-{
-    s->listener.spec = l->spec;
-    s->client.listener = &s->listener;
-    s->client.peer = q->peer;
-    s->client.connection.watch.fd = -1;
-    s->secure = transport_plain;
-    s->client.connection.transport = secure ? &s->secure : &transport_plain;
-    s->client.start_ms = clock_ms();
-    l->spec->generation = g;
-    struct request *r = request_new(&s->client, &v1_wire);
-    if (r) {
-        s->client.request = r;
-        s->client.requests = r->number = 1;
-        r->wire_state = &s->wire;
-    }
-    return r;
-}
-
-/* Ends it without a line in the access log. */
-static void forget(struct request *r)
-{
-    struct generation *g = r->generation;
-    struct arena arena = r->arena;
-
-    for (struct request_cleanup *c = r->cleanups; c; c = c->next)
-        c->run(c->data);
-    source_close(r->response.body);
-    arena_fini(&arena);
-    generation_unref(g);
-}
-
 /* ---- the response ---- */
 
 static void say_outcome(struct explain *e, struct request *r, int result)
@@ -261,7 +218,7 @@ static void run(struct explain *e, struct generation *g, const struct http_liste
                 const struct explain_query *q, const struct url *u)
 {
     struct stage *stage = ARENA_NEW(&e->arena, struct stage);
-    struct request *r = request_without_connection(stage, g, l, q, u->secure);
+    struct request *r = stage_request(stage, g, l->spec, &q->peer, u->secure);
     int result = STEP_RESPOND;
 
     if (!r) {
@@ -279,7 +236,7 @@ static void run(struct explain *e, struct generation *g, const struct http_liste
         result = STEP_ABORT;
     say_outcome(e, r, result);
     say_location(e, r);
-    forget(r);
+    stage_forget(r);
 }
 
 struct explain *explain_run(struct generation *g, const struct tree *t,

@@ -321,7 +321,7 @@ int files_respond(struct request *r, struct file *f, struct str path)
     res->status = STATUS_OK;
     res->length = f->size;
     if (!res->type_settled)
-        res->content_type = mime_type(conf, path);
+        res->content_type = mime_type(conf, r->uri);
     /* Never later than Date: RFC 9110 section 8.8.2.1. */
     bool ahead = f->modified > clock_seconds();
     res->last_modified = ahead ? clock_seconds() : f->modified;

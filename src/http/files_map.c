@@ -80,15 +80,17 @@ static struct str join(struct request *r, const struct template *base, struct st
     return (struct str){ path, value.len + tail.len };
 }
 
-static struct str map(struct request *r, size_t alias, struct str tail, size_t reserve,
-                      size_t *root_len)
+/* `normalised`: the tail is a path as the client's was normalised; below a plain root it needs no
+ * look. */
+static struct str map(struct request *r, size_t alias, struct str tail, bool normalised,
+                      size_t reserve, size_t *root_len)
 {
     const struct core_conf *conf = core_conf(r->conf);
     const struct template *base = alias ? &conf->alias : &conf->root;
     struct str path = join(r, base, tail, reserve, root_len);
 
-    /* A path below a plain root is the URI itself, which was normalised. */
-    if (path.data && (alias || !template_is_text(base)) && !stays_inside(r, base, path))
+    bool settled = normalised && !alias && template_is_text(base);
+    if (path.data && !settled && !stays_inside(r, base, path))
         path.data = NULL;
     return path;
 }
@@ -111,7 +113,7 @@ struct str files_map_uri(struct request *r, size_t reserve, size_t *root_len)
         }
         tail = str_from(tail, alias);
     }
-    return map(r, alias, tail, reserve, root_len);
+    return map(r, alias, tail, !r->flags.rewritten && !r->parent, reserve, root_len);
 }
 
 struct str files_map_name(struct request *r, struct str name, size_t reserve, size_t *root_len)
@@ -121,8 +123,5 @@ struct str files_map_name(struct request *r, struct str name, size_t reserve, si
     if (alias && alias != ALIAS_WHOLE && name.len >= alias && r->uri.len >= alias &&
         memcmp(name.data, r->uri.data, alias) == 0)
         name = str_from(name, alias);
-    struct str path = map(r, alias, name, reserve, root_len);
-    if (path.data && !alias && !stays_inside(r, &core_conf(r->conf)->root, path))
-        path.data = NULL;
-    return path;
+    return map(r, alias, name, false, reserve, root_len);
 }

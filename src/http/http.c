@@ -238,17 +238,9 @@ static bool parse_listen(struct setting *s, void *field)
     return add_listen(s, &w);
 }
 
-/* Lines that leave their mark on the server itself have no value of their own to show. */
-static void print_nothing(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 static const struct type type_listen = {
     "address[:port] [options]", "an address, a port, or both, and options of the socket",
-    parse_listen, print_nothing,
+    parse_listen, NULL,
 };
 
 /* Without any `listen` a server has port 80, or 8000 if the process is not root's. */
@@ -309,7 +301,7 @@ static bool parse_server_name(struct setting *s, void *field)
 }
 
 static const struct type type_server_name = {
-    "name ...", "names, wildcards, or ~regular expressions", parse_server_name, print_nothing,
+    "name ...", "names, wildcards, or ~regular expressions", parse_server_name, NULL,
 };
 
 static bool open_server(struct setting *s)

@@ -131,7 +131,7 @@ static const struct radix *child_of(const struct radix *node, char c)
 /* What one walk of a tree finds for a path. */
 struct found {
     struct location *exact, *prefix;           /* prefix: the longest */
-    struct location *with_slash;               /* the path with a slash added is a name */
+    struct location *with_slash;               /* only the path with a slash added is a name */
 };
 
 static struct found walk(const struct radix *node, struct str path)
@@ -145,7 +145,7 @@ static struct found walk(const struct radix *node, struct str path)
         if (path.len == 0) {
             const struct radix *slash = child_of(node, '/');
             found.exact = node->exact;
-            if (slash && slash->label.len == 1)
+            if (!node->prefix && slash && slash->label.len == 1)
                 found.with_slash = slash->prefix;
             return found;
         }

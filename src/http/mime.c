@@ -74,7 +74,7 @@ struct str mime_type(const struct core_conf *conf, struct str path)
 {
     ptrdiff_t dot = str_rindex(path, '.');
 
-    if (dot < 0 || path.len - (size_t)dot > MAX_EXTENSION)
+    if (dot <= 0 || path.data[dot - 1] == '/' || path.len - (size_t)dot > MAX_EXTENSION)
         return conf->default_type;
     struct str extension = str_from(path, (size_t)dot + 1);
     if (str_index(extension, '/') >= 0)

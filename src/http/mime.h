@@ -10,7 +10,8 @@ struct core_conf;
 
 extern const struct type type_mime;    /* field struct mime_types *, FREE_BLOCK */
 
-/* The media type of a path by its last extension; default_type without one. */
+/* The media type of a request's path by its last extension; default_type without one (a name that begins
+ * with its only dot has none). */
 struct str mime_type(const struct core_conf *conf, struct str path);
 
 #endif

@@ -147,8 +147,10 @@ static int run_step(struct request *r, const struct http_step *step)
 static int run_access_step(struct request *r, const struct http_step *step)
 {
     bool any = core_conf(r->conf)->satisfy == SATISFY_ANY;
-    int result = r->parent ? STEP_NEXT : run_step(r, step);
 
+    if (r->held_ms)                            /* the step has spoken */
+        return hold_back(r, STATUS_UNAUTHORIZED);
+    int result = r->parent ? STEP_NEXT : run_step(r, step);
     if (result == STEP_GRANTED)
         return any ? grant(r) : STEP_NEXT;
     if (any && (result == STATUS_FORBIDDEN || result == STATUS_UNAUTHORIZED)) {

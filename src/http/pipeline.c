@@ -36,7 +36,10 @@ static const struct http_filter *const filters[] = {
     &range_filter,
 };
 
-enum { FILTERS = sizeof filters / sizeof filters[0] };
+enum {
+    FILTERS = sizeof filters / sizeof filters[0],
+    TURN_BYTES = 1 << 20,              /* read away before others get their turn */
+};
 
 uint64_t pipeline_enabled(void *const *conf)
 {
@@ -68,6 +71,22 @@ int pipeline_apply(struct request *r, uint64_t enabled)
             return status;
     }
     return 0;
+}
+
+bool source_read_away(struct source *s)
+{
+    for (size_t bytes = 0; bytes < TURN_BYTES;) {
+        struct batch batch;
+        batch_reset(&batch);
+        enum pull result = source_pull(s, &batch, TURN_BYTES);
+        if (result == PULL_WAIT)
+            return false;
+        if (result != PULL_DATA)
+            return true;
+        bytes += batch.bytes;
+    }
+    request_wake(s->request);
+    return false;
 }
 
 struct memory_source {

@@ -91,6 +91,10 @@ static inline void source_close(struct source *s)
         s->ops->close(s);
 }
 
+/* Pulls for nobody, a turn's worth at most: true when there is no more of it.  Otherwise the request
+ * is woken when there is. */
+bool source_read_away(struct source *s);
+
 /* A source of bytes that live as long as the request. */
 struct source *source_memory(struct request *r, struct str text);
 /* A source of bytes first..first+len-1 of an open file; `close` if not NULL is called with `owner`. */

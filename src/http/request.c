@@ -15,6 +15,7 @@
 #include "http/subrequest.h"
 #include "http/v1/v1.h"
 #include "http/modules/access_log.h"
+#include "http/proxy/buffering.h"
 #include "http/proxy/exchange_log.h"
 #include "http/proxy/tunnel.h"
 
@@ -113,6 +114,14 @@ static void drain_meanwhile(struct request *r)
         r->flags.keepalive = false;
 }
 
+/* The response waits: for its source or for the client. */
+static void wait_meanwhile(struct request *r)
+{
+    drain_meanwhile(r);
+    if (r->exchange && r->wire->blocked(r))
+        buffering_go_on(r->exchange);
+}
+
 /* The request's body is of no use to anybody: it is read away.  Chunks that are there already are looked
  * at before the response goes out, while it can still say that they are no good: 0, or such a status. */
 static int discard_body(struct request *r)
@@ -122,6 +131,16 @@ static int discard_body(struct request *r)
     r->flags.discard_body = true;
     int result = r->chunked_body ? body_drain(r) : 0;
     return result > 0 ? result : 0;
+}
+
+/* A success would say that there is a tunnel: RFC 9110 section 9.3.6. */
+static int refuse_tunnel(const struct request *r)
+{
+    request_log(r, LOG_LEVEL_INFO, 0, r->flags.extended
+                    ? "no WebSocket came of a client's CONNECT: the location, or what is behind it, has not "
+                      "taken the upgrade"
+                    : "no tunnel came of a client's CONNECT");
+    return STATUS_NOT_ALLOWED;
 }
 
 /* The response's head is settled: filters first, then it goes out. */
@@ -137,7 +156,7 @@ static int request_respond(struct request *r)
         r->response.status_text = (struct str){ NULL, 0 };
     }
     if (r->flags.connect && !r->flags.tunnel && r->response.status / 100 == 2)
-        return STATUS_NOT_ALLOWED;             /* it would say there is one: RFC 9110 section 9.3.6 */
+        return refuse_tunnel(r);
     int status = r->flags.part ? 0 : pipeline_apply(r, l->filters);
     if (status)
         return status;
@@ -187,20 +206,13 @@ int request_walk(struct request *r)
     return STEP_RESPOND;
 }
 
-/* Nothing more can come of a request: its connection is of no more use. */
-static bool give_up(struct request *r)
-{
-    request_end(r, CLIENT_DROP);
-    return true;
-}
-
-/* What a location wants asked for behind its responses. */
+/* What a location wants asked for behind its responses, also those that broke off. */
 static void begin_post_action(struct request *r)
 {
     struct str action = core_conf(r->conf)->post_action;
     struct request *sub;
 
-    if (action.len == 0 || r->flags.post_action)
+    if (action.len == 0 || r->flags.post_action || r->response.status == STATUS_CLOSE)
         return;
     r->flags.post_action = true;
     sub = subrequest_new(r, action.data[0] == '@' ? r->uri : action, r->args);
@@ -208,6 +220,49 @@ static void begin_post_action(struct request *r)
         (void)request_redirect_named(sub, action);     /* without such a location it ends at once */
     if (sub)
         subrequest_in_background(sub);
+}
+
+/* What somebody besides the client wants: true when that is at its end. */
+static bool read_kept(struct request *r)
+{
+    bool ended = true;
+
+    for (struct kept_body *k = r->kept; k; k = k->next) {
+        if (k->wanted && source_read_away(k->source))
+            k->wanted = false;
+        ended &= !k->wanted;
+    }
+    return ended;
+}
+
+/* Nothing more is to be sent: true when the request has ended. */
+static bool finish(struct request *r)
+{
+    bool ended = read_kept(r);
+
+    if (ended)
+        begin_post_action(r);
+    if (r->backgrounds && !subrequest_run_background(r))
+        ended = false;
+    if (!ended) {
+        request_wait_no_more(r);
+        return false;
+    }
+    request_end(r, r->state == REQUEST_LEFT ? CLIENT_DROP
+                   : r->flags.keepalive     ? CLIENT_KEEP : CLIENT_FINISH);
+    return true;
+}
+
+/* Nothing more can come of a request for its client, whose connection is of no more use to it. */
+static bool give_up(struct request *r)
+{
+    r->flags.keepalive = false;
+    r->state = REQUEST_LEFT;
+    subrequest_end_background(r);
+    if (finish(r))
+        return true;
+    r->wire->leave(r);
+    return false;
 }
 
 bool request_run(struct request *r)
@@ -224,13 +279,14 @@ bool request_run(struct request *r)
         if (result == STEP_WAIT && r->flags.tunnel)
             result = tunnel_hear(r->exchange) ? STEP_WAIT : STEP_ABORT;
         else if (result == STEP_WAIT)
-            drain_meanwhile(r);
+            wait_meanwhile(r);
         if (result != STEP_NEXT)
             return result == STEP_ABORT && give_up(r);
         r->flags.response_complete = true;
         r->state = REQUEST_DRAINING;
-        begin_post_action(r);
     }
+    if (r->flags.tunnel && tunnel_lasts(r->exchange))
+        return false;
     if (r->flags.keepalive) {
         int result = body_finish(r);
         if (result == STEP_WAIT || result == STEP_ABORT)
@@ -238,12 +294,7 @@ bool request_run(struct request *r)
         if (result != STEP_NEXT)
             r->flags.keepalive = false;
     }
-    if (r->backgrounds && !subrequest_run_background(r)) {
-        request_wait_no_more(r);
-        return false;
-    }
-    request_end(r, r->flags.keepalive ? CLIENT_KEEP : CLIENT_FINISH);
-    return true;
+    return finish(r);
 }
 
 int request_wait(struct request *r)
@@ -293,6 +344,13 @@ void request_cleanup(struct request *r, void (*run)(void *data), void *data)
     r->cleanups = clean;
 }
 
+void request_keep(struct request *r, struct kept_body *k)
+{
+    k->wanted = true;
+    k->next = r->main->kept;
+    r->main->kept = k;
+}
+
 void **request_context(struct request *r, unsigned module_index)
 {
     if (!r->contexts)
@@ -300,12 +358,16 @@ void **request_context(struct request *r, unsigned module_index)
     return &r->contexts[module_index];
 }
 
-static int redirects_used_up(struct request *r, struct str target)
+bool request_count_redirect(struct request *r, const char *doing, struct str target)
 {
-    request_log(r, LOG_LEVEL_ERROR, 0,
-                "rewrite or internal redirection cycle while internally redirecting to \"%.*s\"",
-                STR_ARG(target));
-    return STATUS_INTERNAL_SERVER_ERROR;
+    if (r->redirects_left > 0) {
+        r->redirects_left--;
+        return true;
+    }
+    r->flags.redirect_cycle = true;
+    request_log(r, LOG_LEVEL_ERROR, 0, "rewrite or internal redirection cycle while %s \"%.*s\"",
+                doing, STR_ARG(target));
+    return false;
 }
 
 /* What a redirect forgets: values that depend on the path, and modules' state. */
@@ -323,8 +385,12 @@ int request_redirect(struct request *r, struct str uri, struct str args)
 {
     if (r->trace)
         r->trace->redirect(r, uri, args);
-    if (r->redirects_left-- == 0)
-        return redirects_used_up(r, uri);
+    if (!request_count_redirect(r, "internally redirecting to", uri))
+        return STATUS_INTERNAL_SERVER_ERROR;
+    if (uri.len == 0) {
+        request_log(r, LOG_LEVEL_ERROR, 0, "empty URI in an internal redirect");
+        return STATUS_INTERNAL_SERVER_ERROR;
+    }
     r->uri = uri;
     r->args = args;
     r->flags.path_settled = false;
@@ -342,8 +408,8 @@ int request_redirect_named(struct request *r, struct str name)
 
     if (r->trace)
         r->trace->redirect(r, name, STR(""));
-    if (r->redirects_left-- == 0)
-        return redirects_used_up(r, name);
+    if (!request_count_redirect(r, "internally redirecting to", name))
+        return STATUS_INTERNAL_SERVER_ERROR;
     if (r->uri.len == 0) {                     /* of a head that was refused */
         request_log(r, LOG_LEVEL_ERROR, 0, "empty URI in redirect to named location \"%.*s\"",
                     STR_ARG(name));

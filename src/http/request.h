@@ -53,8 +53,9 @@ struct wire {
     /* Sends r->response (head, body, trailers) as far as the client takes it.  STEP_WAIT, STEP_NEXT when
      * all is sent, STEP_ABORT when the connection is of no more use. */
     int (*send)(struct request *r);
-    /* Reads bytes of the request's body, framing taken off.  More than 0: bytes; 0: the end; IO_AGAIN;
-     * IO_ERROR: the client has gone; -status (-400, -413): the framing is bad. */
+    /* Reads bytes of the request's body, framing taken off; of a tunnel (flags.tunnel) what the client says
+     * behind its request's head.  More than 0: bytes; 0: the end; IO_AGAIN; IO_ERROR: the client has gone;
+     * -status (-400, -413): the framing is bad. */
     ssize_t (*read_body)(struct request *r, char *buffer, size_t size);
     /* An interim response (100, 103) with the fields given, at once. */
     void (*interim)(struct request *r, unsigned status, const struct headers *fields);
@@ -63,14 +64,22 @@ struct wire {
     void (*wait_no_more)(struct request *r);
     void (*wake)(struct request *r);
     bool (*gone)(const struct request *r);
+    /* The client takes no more of the response now. */
+    bool (*blocked)(const struct request *r);
+    /* Nothing more is sent, and the client sees that, though the request goes on for a while. */
+    void (*leave)(struct request *r);
     /* The request's memory is still there: what becomes of its connection or stream. */
     void (*ended)(struct request *r, enum client_after after);
+    /* Each side of a tunnel has an end of its own, or is broken off (RFC 9113 section 8.5); otherwise the
+     * end of one is that of both (RFC 9110 section 9.3.6). */
+    bool half_closes;
 };
 
 enum request_state {
     REQUEST_STEPS,         /* walking the phases */
     REQUEST_SENDING,       /* the response is on its way */
     REQUEST_DRAINING,      /* it is sent; the rest of the request's body is read away */
+    REQUEST_LEFT,          /* the client gets no more; what others want of it goes on */
     REQUEST_ENDED,
 };
 
@@ -100,7 +109,9 @@ struct request_flags {
     bool connect : 1;              /* its method was CONNECT, whatever an error page made of it */
     bool part : 1;                 /* a clone for a part of its parent's response: no filter sees it */
     bool post_action : 1;          /* it has been begun */
+    bool redirect_cycle : 1;       /* more than ten internal redirects: no error page is looked for */
     bool tunnel : 1;               /* behind the response's head bytes go to and fro as they are */
+    bool extended : 1;             /* a CONNECT with :protocol (RFC 8441), which is seen as GET with Upgrade */
 };
 
 struct response {
@@ -127,6 +138,14 @@ struct response {
     bool type_settled;             /* X-Accel-Redirect came with a type: that of what is sent in its place */
     bool foreign;                  /* an upstream's, which has judged the request's conditions itself */
     bool has_date, has_server;     /* fields of these names stand in headers: no other is sent */
+};
+
+/* A body that somebody besides the client wants (proxy_store, a cache): it is read to its end whatever
+ * the client takes of it.  In memory that lives as long as the request. */
+struct kept_body {
+    struct kept_body *next;
+    struct source *source;
+    bool wanted;                   /* who wants it takes this back at its end */
 };
 
 struct request {
@@ -156,7 +175,7 @@ struct request {
     unsigned host_port;            /* the port in Host or the target; 0: none */
     struct peer peer;              /* who it comes from: the client, or whom realip found behind it */
     struct headers headers;
-    struct headers trailers;       /* of a chunked request */
+    struct headers trailers;       /* behind the request's body, once that is at its end */
     int64_t content_length;        /* of the request's body; -1: none or chunked */
     bool chunked_body;
     bool timed_out;                /* what request_wait_ms() allowed is over; who goes on takes it back */
@@ -186,6 +205,7 @@ struct request {
     struct exchange *exchange;     /* http/proxy/exchange.h: the last one with an upstream; or NULL */
     void **contexts;               /* of modules, by index of the module; made on first use */
     struct background *backgrounds;    /* subrequests that it does not end before; see subrequest.h */
+    struct kept_body *kept;             /* bodies that it does not end before */
     struct request_cleanup *cleanups;
     void *wire_state;              /* the wire's own */
     const struct trace *trace;     /* of the main request: http/trace.h; NULL in service */
@@ -234,10 +254,11 @@ static inline void request_wait_no_more(struct request *r)
     r->main->wire->wait_no_more(r->main);
 }
 
-/* Whether the client has closed its side, or has taken the request back. */
+/* Whether the client has closed its side, or has taken the request back, while its response is under
+ * way: what goes on behind that has no client. */
 static inline bool request_gone(const struct request *r)
 {
-    return r->main->wire->gone(r->main);
+    return r->main->state < REQUEST_DRAINING && r->main->wire->gone(r->main);
 }
 
 /* For who only waits for time to pass: STEP_WAIT, or STEP_ABORT (logged) where the client is gone: it
@@ -252,11 +273,15 @@ void request_refuse(struct request *r, unsigned status);
  * STEP_AGAIN, or 500 when there have been more than ten. */
 int request_redirect(struct request *r, struct str uri, struct str args);
 int request_redirect_named(struct request *r, struct str name);
+/* One more internal redirect.  false: there have been ten (logged: `doing` says while what). */
+bool request_count_redirect(struct request *r, const char *doing, struct str target);
 
 /* The evaluation of its variables, made on first use. */
 struct script *request_script(struct request *r);
 void request_set_location(struct request *r, const struct location *l);
 void request_cleanup(struct request *r, void (*run)(void *data), void *data);
+/* The main request goes on, with its client or without, until that body has been read. */
+void request_keep(struct request *r, struct kept_body *k);
 /* The slot of a module's own state in this request. */
 void **request_context(struct request *r, unsigned module_index);
 #define REQUEST_CONTEXT(r, module) request_context((r), (module).index)

@@ -254,7 +254,7 @@ static const struct error_page *find_error_page(const struct request *r, unsigne
 {
     const struct core_conf *conf = core_conf(r->conf);
 
-    if (r->flags.error_page && !conf->recursive_error_pages)
+    if (r->flags.redirect_cycle || (r->flags.error_page && !conf->recursive_error_pages))
         return NULL;
     for (unsigned i = 0; i < conf->error_pages.count; i++) {
         if (conf->error_pages.items[i].status == status)

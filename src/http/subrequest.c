@@ -123,8 +123,6 @@ struct background {
     struct request *sub;
 };
 
-enum { BACKGROUND_TURN = 1 << 20 };    /* bytes read away before others get their turn */
-
 void subrequest_in_background(struct request *sub)
 {
     struct background *b = ARENA_NEW(&sub->main->arena, struct background);
@@ -138,24 +136,9 @@ void subrequest_in_background(struct request *sub)
 }
 
 /* True when there is no more of it. */
-static bool read_away(struct request *sub)
+static bool read_away(const struct request *sub)
 {
-    struct source *body = sub->response.body;
-    size_t bytes = 0;
-
-    while (body && bytes < BACKGROUND_TURN) {
-        struct batch batch;
-        batch_reset(&batch);
-        enum pull result = source_pull(body, &batch, BACKGROUND_TURN);
-        if (result == PULL_WAIT)
-            return false;
-        if (result != PULL_DATA)
-            return true;
-        bytes += batch.bytes;
-    }
-    if (body)
-        request_wake(sub->main);
-    return !body;
+    return !sub->response.body || source_read_away(sub->response.body);
 }
 
 bool subrequest_run_background(struct request *main)

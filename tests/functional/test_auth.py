@@ -202,3 +202,16 @@ def test_redirects_are_asked_anew(weir):
                 "two": "u:{PLAIN}2\n"})
     assert server.get("/a", credentials("u", "1")).status == 200
     assert server.get("/", credentials("u", "1")).status == 401
+
+
+def test_delay_repeats_nothing(weir):
+    """While a refusal is held back the password is not checked again, and again."""
+    server = weir("""root html; auth_delay 200ms; auth_basic x; auth_basic_user_file users;""",
+                  files={"html/a": "A", "users": "u:{PLAIN}p\nv:$apr1$abc$xxxxxxxxxxxxxxxxxxxxxx\n"})
+    for user in ("u", "v"):
+        start = time.monotonic()
+        r = server.get("/a", credentials(user, "wrong"))
+        assert time.monotonic() - start >= 0.19
+        assert r.status == 401
+        assert [name for name, _ in r.fields].count("WWW-Authenticate") == 1
+        assert server.log().count(f'user "{user}": password mismatch') == 1

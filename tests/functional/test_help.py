@@ -118,10 +118,10 @@ def arity(syntax):
     return least, most
 
 
-# What nginx's syntax says of these is not its arity: parameters may come in any number.  Messages in
-# JSON (error_log) are not in Weir.  load_module would load something.
-OTHER_ARITY = {"access_log", "error_log", "health_check", "listen", "load_module", "ssl_protocols",
-               "ssl_session_cache"}
+# What nginx's syntax says of these is not its arity: parameters may come in any number, or (ssl_ocsp_cache)
+# one must.  Messages in JSON (error_log) are not in Weir.  load_module would load something.
+OTHER_ARITY = {"access_log", "error_log", "health_check", "listen", "load_module", "ssl_ocsp_cache",
+               "ssl_protocols", "ssl_session_cache"}
 
 AROUND = {"main": "{}", "events": "events {{\n{}}}", "http": "http {{\n{}}}",
           "server": "http {{ server {{\n{}}} }}",

@@ -380,3 +380,39 @@ def test_keepalive_disable(weir, disable, method, agent, kept):
     with Connection(s) as c:
         response = c.get("/b", f"User-Agent: {agent}\r\n", method=method)
         assert response.header("connection") == ("keep-alive" if kept else "close")
+
+
+# ---- chunks ----
+
+def post_chunks(server, body):
+    with Connection(server) as c:
+        c.send("POST /take HTTP/1.1\r\n" + HOST + "Transfer-Encoding: chunked\r\n\r\n")
+        try:
+            c.send(body)
+        except OSError:
+            pass                                       # it was refused before its end
+        return c.read()
+
+
+@pytest.fixture
+def taker(weir):
+    """Reads bodies, and gets one back in as many chunks."""
+    return conf(weir, """client_max_body_size 0;
+        location = /take { proxy_pass http://127.0.0.1:@PORT@/b; }
+        location = /b { return 200 bee; }""")
+
+
+def test_any_number_of_chunks(taker):
+    """What stands before each of them is not held against all."""
+    assert post_chunks(taker, "1\r\na\r\n" * 40000 + "0\r\n\r\n").body == b"bee"
+    assert post_chunks(taker, ("10;" + "x" * 40 + "\r\n" + "a" * 16 + "\r\n") * 5000
+                       + "0\r\n\r\n").body == b"bee"
+
+
+@pytest.mark.parametrize("line", ["0" * 20000 + "1", "1;" + "x" * 20000, "1;x=\"" + "y" * 20000 + "\""])
+def test_long_lines_before_chunks(taker, line):
+    assert post_chunks(taker, line + "\r\na\r\n0\r\n\r\n").status == 400
+
+
+def test_lines_that_outweigh_their_chunks(taker):
+    assert post_chunks(taker, ("1;" + "x" * 200 + "\r\na\r\n") * 200 + "0\r\n\r\n").status == 400

@@ -95,6 +95,21 @@ def test_client_that_leaves_while_delayed(weir):
     assert server.get("/a?k=2").status == 200
 
 
+@pytest.mark.parametrize("page", [
+    'location /page { ssi on; }', "location /page { add_after_body /limited; }",
+    "location /page { auth_request /limited; }", "location /page { mirror /limited; }"])
+def test_delayed_subrequests(weir, page):
+    """They go on when their turn comes, whatever the response of the main request waits for."""
+    server = weir(http=http("limit_req_zone $server_port zone=one:1m rate=5r/s;",
+                            "location /limited { limit_req zone=one burst=9; }" + page),
+                  files={"html/page.html": '<!--#include virtual="/limited" -->', "html/limited": "L"})
+    for _ in range(3):
+        assert server.get("/page.html").status == 200
+    start = time.monotonic()
+    assert server.get("/page.html").status == 200
+    assert time.monotonic() - start < 1.5
+
+
 def test_several_zones(weir):
     server = weir(http=http(
         """limit_req_zone $arg_a zone=a:1m rate=1r/m; limit_req_zone $arg_b zone=b:1m rate=1r/m;

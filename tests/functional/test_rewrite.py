@@ -1,6 +1,8 @@
 """rewrite, set, if, break and return."""
 import subprocess
 
+import pytest
+
 import conftest
 
 
@@ -287,3 +289,26 @@ def test_redirects_forget_a_rewrite(weir):
     assert s.get("/error").body == b"named /elsewhere"
     assert s.get("/inside/more").status == 404
     assert s.get("/into").status == 200
+
+
+@pytest.mark.parametrize("page", ["/x", "@x"])
+def test_error_pages_that_fail_come_to_an_end(weir, page):
+    s = weir(f"""recursive_error_pages on; error_page 404 500 {page};
+        location / {{ return 404; }}
+        location @x {{ return 404; }}""")
+    assert s.get("/x").status == 500
+    s.wait_log("rewrite or internal redirection cycle while internally redirecting to")
+
+
+def test_slash_is_added_where_nothing_else_is_there(weir):
+    """As nginx: "/x" is redirected to a proxied "/x/" where no location is its own."""
+    s = weir("""location /a/ { proxy_pass http://127.0.0.1:@PORT@/there/; }
+        location /b { return 200 own; }
+        location /b/ { proxy_pass http://127.0.0.1:@PORT@/there/; }
+        location = /c { return 200 exact; }
+        location /c/ { proxy_pass http://127.0.0.1:@PORT@/there/; }
+        location /there { return 200 there; }""")
+    assert s.get("/a").header("location") == f"http://localhost:{s.port}/a/"
+    assert body(s, "/b") == "own"
+    assert body(s, "/c") == "exact"
+    assert body(s, "/b/") == "there"

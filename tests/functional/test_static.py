@@ -341,3 +341,40 @@ def test_many_at_once(weir):
                 data += piece
     for s in sockets:
         s.close()
+
+
+def test_type_is_that_of_the_path(weir):
+    """Of the request's path, not of the file's: what an alias leads to may have another name."""
+    server = weir("""types { text/plain txt; } default_type application/json;
+        location = /name { alias @DIR@/html/a.txt; }
+        location = /b.txt { alias @DIR@/html/b; }
+        location / { root @DIR@/html; }
+    """, files={"html/a.txt": "A", "html/b": "B", "html/.txt": "dot", "html/d/.txt": "dot"})
+    assert server.get("/name").header("Content-Type") == "application/json"
+    assert server.get("/b.txt").header("Content-Type") == "text/plain"
+    assert server.get("/a.txt").header("Content-Type") == "text/plain"
+    for path in ("/.txt", "/d/.txt"):          # a name that begins with its only dot has no extension
+        assert server.get(path).header("Content-Type") == "application/json"
+
+
+def test_rewritten_paths_stay_inside(weir):
+    """What a request brings into a path by way of a variable does not lead out of the root."""
+    server = weir(ROOT + """
+        location /rewrite { rewrite ^ /in/$arg_f break; }
+        location /try { try_files /none /in/$arg_f; }
+        location /page { error_page 404 /in/$arg_f; return 404; }
+        location /index/ { index $arg_f; }
+    """, files={"html/in/a": "A", "html/index/a": "I", "secret": "S"})
+    for path in ("/rewrite", "/try", "/page"):
+        assert server.get(path + "?f=a").body == b"A"
+    assert server.get("/index/?f=a").body == b"I"
+    for path in ("/rewrite", "/try", "/page", "/index/"):
+        assert server.get(path + "?f=../../secret").body != b"S"
+        assert server.get(path + "?f=x/../../../secret").body != b"S"
+    server.wait_log("is outside of")
+
+
+def test_empty_path_of_a_redirect(weir):
+    server = weir(ROOT + "location /t { try_files /none $arg_f; }")
+    assert server.get("/t?f=?a").status == 500
+    server.wait_log("empty URI in an internal redirect")

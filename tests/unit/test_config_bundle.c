@@ -19,8 +19,9 @@ static int pack(struct load *l, struct arena *a)
     load_parse(l, text);
     l->tree->files.items[0].command_line = true;
     b.tree = l->tree;
-    *ARRAY_PUSH(&b.files, a) = (struct bundle_file){ STR("/key"), STR("secret\0and more") };
-    *ARRAY_PUSH(&b.files, a) = (struct bundle_file){ STR("/empty"), STR("") };
+    *ARRAY_PUSH(&b.files, a) = (struct bundle_file){ .path = STR("/key"),
+                                                     .content = STR("secret\0and more") };
+    *ARRAY_PUSH(&b.files, a) = (struct bundle_file){ .path = STR("/empty"), .content = STR("") };
     return bundle_pack(&b);
 }
 

@@ -37,13 +37,6 @@ static bool parse_lines(struct setting *s, void *field)
     return true;
 }
 
-static void print_nothing(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 static const struct type type_lines = { "", "lines", parse_lines, print_nothing };
 static const struct name_value levels[] = { { "low", 0 }, { "high", 1 }, { NULL, 0 } };
 static const struct name_value masks[] = { { "x", 1 }, { "y", 2 }, { NULL, 0 } };

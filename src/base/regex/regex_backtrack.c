@@ -109,8 +109,7 @@ static inline const unsigned char *last_exit(const struct run *r, const struct r
     return high;
 }
 
-/* The last place from `high` down to `low` to go on from, or NULL; those before it are for later.
- * */
+/* The last place from `high` down to `low` to go on from, or NULL; those before it are for later. */
 static const unsigned char *leave_greedy(struct run *r, const struct regex_inst *i,
                                          const unsigned char *low, const unsigned char *high)
 {

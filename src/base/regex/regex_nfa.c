@@ -246,8 +246,7 @@ static bool is_kept(const struct regex_inst *i)
            i->op == OP_BACKREF || i->op == OP_MATCH;
 }
 
-/* A part's match is its first instruction; once that is reached, the part's others are done with.
- * */
+/* A part's match is its first instruction; once that is reached, the part's others are done with. */
 static void collect(const struct regex_nfa *n, const struct spread *s,
                     struct regex_nfa_state *state)
 {

@@ -4,9 +4,8 @@
  */
 #include "http/modules/autoindex.h"
 
+#include "config/resolve.h"
 #include "config/types.h"
-#include "http/files.h"
-#include "http/files_denied.h"
 #include "http/request.h"
 #include "http/modules/autoindex_page.h"
 #include "http/modules/folder.h"
@@ -172,23 +171,12 @@ static int respond(struct request *r, const struct folder *folder)
 static int autoindex_run(struct request *r)
 {
     void **context = REQUEST_CONTEXT(r, http_autoindex_module);
-    struct file failed = { 0 };
 
     if (r->uri.data[r->uri.len - 1] != '/' ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD))
         return STEP_NEXT;
-    struct str path = files_map_uri(r, 0, NULL);
-    if (!path.data)
-        return STATUS_INTERNAL_SERVER_ERROR;
-    if (!*context)
-        *context = folder_read(r, path);
-    struct folder *folder = *context;
-    if (!folder)
-        return STATUS_SERVICE_UNAVAILABLE;
-    if (!folder_ready(folder))
-        return STEP_WAIT;
-    failed.error = folder_error(folder, &failed.failed);
-    return failed.error ? files_failed(r, &failed, path) : respond(r, folder);
+    int result = folder_read(r, context);
+    return result == STEP_NEXT ? respond(r, *context) : result;
 }
 
 static bool autoindex_enabled(void *const *conf)

@@ -12,6 +12,7 @@
 
 #include "event/threads.h"
 #include "http/files.h"
+#include "http/files_denied.h"
 #include "http/request.h"
 
 enum { READ_AT_ONCE = 256 };           /* entries; the rest is for a thread */
@@ -224,7 +225,7 @@ static void read_on(struct folder *f)
     }
 }
 
-struct folder *folder_read(struct request *r, struct str path)
+static struct folder *folder_new(struct request *r, struct str path)
 {
     struct folder *f = calloc(1, sizeof *f + path.len + 1);
 
@@ -239,15 +240,21 @@ struct folder *folder_read(struct request *r, struct str path)
     return f;
 }
 
-bool folder_ready(const struct folder *f)
+int folder_read(struct request *r, void **slot)
 {
-    return f->ready;
-}
+    struct str path = files_map_uri(r, 0, NULL);
 
-int folder_error(const struct folder *f, const char **call)
-{
-    *call = f->call;
-    return f->error;
+    if (!path.data)
+        return STATUS_INTERNAL_SERVER_ERROR;
+    if (!*slot)
+        *slot = folder_new(r, path);
+    const struct folder *f = *slot;
+    if (!f)
+        return STATUS_SERVICE_UNAVAILABLE;
+    if (!f->ready)
+        return STEP_WAIT;
+    struct file failed = { .error = f->error, .failed = f->call };
+    return f->error ? files_failed(r, &failed, path) : STEP_NEXT;
 }
 
 unsigned folder_count(const struct folder *f)

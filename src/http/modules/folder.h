@@ -11,13 +11,10 @@
 struct request;
 struct folder;
 
-/* Begins to read `path` (NUL-terminated) for a request, and gives it up when that ends.  NULL: memory
- * is short. */
-struct folder *folder_read(struct request *r, struct str path);
-/* Whether all is read; otherwise the request is woken when it is. */
-bool folder_ready(const struct folder *f);
-/* errno where it could not be read; 0: none.  *call is what failed. */
-int folder_error(const struct folder *f, const char **call);
+/* For a content step: reads the folder that the request's path, which ends in "/", stands for.
+ * *slot is the module's context.  STEP_NEXT: *slot is all of it, until the request ends; STEP_WAIT:
+ * the same call goes on; or a status (logged). */
+int folder_read(struct request *r, void **slot);
 /* Folders first, then by name. */
 unsigned folder_count(const struct folder *f);
 struct folder_entry folder_entry_at(const struct folder *f, unsigned index);

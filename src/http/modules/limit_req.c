@@ -4,6 +4,7 @@
  */
 #include "http/modules/limit_req.h"
 
+#include "event/timer.h"
 #include "http/core.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -34,6 +35,8 @@ struct limit_req_conf {
 enum outcome { NOT_LIMITED, PASSED, DELAYED, REJECTED, DELAYED_DRY_RUN, REJECTED_DRY_RUN };
 
 struct limit_state {
+    struct request *main;
+    struct timer timer;                /* its own: the request's may be that of its sending */
     enum outcome outcome;
     uint64_t until_ms;                 /* a delayed request waits until then */
 };
@@ -87,16 +90,9 @@ static bool parse_zone(struct setting *s, void *field)
     return z != NULL;
 }
 
-static void print_nothing(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 static const struct type type_zone = {
     "key zone=name:size rate=rate", "a key, zone=name:size and rate=rate", parse_zone,
-    print_nothing,
+    NULL,
 };
 
 static bool parse_count(struct str text, int64_t *thousandths)
@@ -284,7 +280,8 @@ static int64_t look(const struct limit *l, struct str key, uint64_t now, bool co
 static void tell(struct request *r, const struct limit_req_conf *c, bool rejected, int64_t excess,
                  const struct limit *l)
 {
-    enum log_level level = (enum log_level)c->log_level + (rejected ? 0 : 1);
+    bool lower = !rejected && c->log_level < LOG_LEVEL_INFO;
+    enum log_level level = (enum log_level)c->log_level + lower;
 
     request_log(r, level, 0, "%s%s, excess: %lld.%03lld by zone \"%.*s\"",
                 rejected ? "limiting requests" : "delaying request", c->dry_run ? ", dry run" : "",
@@ -325,8 +322,28 @@ static int delay(struct request *r, const struct limit_req_conf *c, struct limit
     if (c->dry_run)
         return STEP_NEXT;
     x->until_ms = clock_ms() + wait;
-    request_wait_ms(r, wait);
+    timer_set(&x->timer, wait);
     return STEP_WAIT;
+}
+
+static void on_turn(struct timer *t)
+{
+    request_wake(CONTAINER(t, struct limit_state, timer)->main);
+}
+
+static void forget(void *data)
+{
+    timer_cancel(&((struct limit_state *)data)->timer);
+}
+
+static struct limit_state *new_state(struct request *main)
+{
+    struct limit_state *x = ARENA_NEW(&main->arena, struct limit_state);
+
+    x->main = main;
+    timer_init(&x->timer, on_turn);
+    request_cleanup(main, forget, x);
+    return x;
 }
 
 /* All limits are asked before any counts the request; the longest wait counts. */
@@ -375,13 +392,12 @@ static int run(struct request *r)
         if (clock_ms() < x->until_ms)
             return request_wait(r);
         x->until_ms = 0;
-        r->main->timed_out = false;
         return STEP_NEXT;
     }
     if (x && x->outcome != NOT_LIMITED)
         return STEP_NEXT;
     if (!x)
-        x = r->main->limit_req = ARENA_NEW(&r->main->arena, struct limit_state);
+        x = r->main->limit_req = new_state(r->main);
     return limit(r, c, x);
 }
 

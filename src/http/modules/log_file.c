@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/deflate/deflate.h"
 #include "base/syslog.h"
+#include "config/names.h"
 #include "event/timer.h"
 #include "http/core.h"
 #include "http/request.h"
@@ -144,9 +145,10 @@ struct log_sink *log_sink_syslog(struct setting *s, struct str text)
 {
     struct generation *g = s->config->generation;
     struct log_sink *sink = ARENA_NEW(&g->arena, struct log_sink);
+    struct syslog_names names = names_for_syslog(s);
     struct str problem;
 
-    sink->syslog = syslog_parse(&g->arena, text, &problem);
+    sink->syslog = syslog_parse(&g->arena, text, &names, &problem);
     if (!sink->syslog) {
         setting_error(s, 1, "%.*s", STR_ARG(problem));
         return NULL;

@@ -124,16 +124,9 @@ static bool parse_log_format(struct setting *s, void *field)
     return true;
 }
 
-static void print_log_format(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 const struct type type_log_format = {
     "name string ...", "a name, perhaps escape=..., and texts with variables", parse_log_format,
-    print_log_format,
+    NULL,
 };
 
 const struct log_format *log_format_find(struct setting *s, struct str name)

@@ -4,9 +4,8 @@
 #include "http/modules/random_index.h"
 
 #include "base/random.h"
+#include "config/resolve.h"
 #include "config/types.h"
-#include "http/files.h"
-#include "http/files_denied.h"
 #include "http/modules/folder.h"
 #include "http/request.h"
 
@@ -43,25 +42,14 @@ static struct str choose(const struct folder *folder)
 static int run(struct request *r)
 {
     void **context = REQUEST_CONTEXT(r, http_random_index_module);
-    struct file failed = { 0 };
 
     if (r->uri.data[r->uri.len - 1] != '/' ||
         (r->method != METHOD_GET && r->method != METHOD_HEAD && r->method != METHOD_POST))
         return STEP_NEXT;
-    struct str path = files_map_uri(r, 0, NULL);
-    if (!path.data)
-        return STATUS_INTERNAL_SERVER_ERROR;
-    if (!*context)
-        *context = folder_read(r, path);
-    struct folder *folder = *context;
-    if (!folder)
-        return STATUS_SERVICE_UNAVAILABLE;
-    if (!folder_ready(folder))
-        return STEP_WAIT;
-    failed.error = folder_error(folder, &failed.failed);
-    if (failed.error)
-        return files_failed(r, &failed, path);
-    struct str name = choose(folder);
+    int result = folder_read(r, context);
+    if (result != STEP_NEXT)
+        return result;
+    struct str name = choose(*context);
     return name.len ? request_redirect(r, arena_concat(&r->arena, r->uri, name), r->args)
                     : STEP_NEXT;
 }

@@ -97,7 +97,7 @@ static bool parse(struct setting *s, void *field)
 
 static const struct type type_referers = {
     "none | blocked | server_names | string ...", "names of hosts, perhaps with the start of a path",
-    parse, config_print_nothing,
+    parse, print_nothing,
 };
 
 static const struct directive rows[] = {

@@ -5,6 +5,7 @@
 #include "http/v1/v1.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "http/buffer.h"
 #include "http/core.h"
@@ -32,6 +33,25 @@ static bool v1_gone(const struct request *r)
     return (r->client->connection.watch.ready & (READY_EOF | READY_ERROR)) != 0;
 }
 
+static bool v1_blocked(const struct request *r)
+{
+    return !(r->client->connection.watch.ready & READY_WRITE);
+}
+
+bool v1_is_cut_off(const struct request *r)
+{
+    const struct response *res = &r->response;
+
+    return v1_of(r)->head_made && !r->flags.response_complete && !r->flags.header_only &&
+           !r->flags.chunked && !r->flags.tunnel && (res->length < 0 || r->flags.simple);
+}
+
+static void v1_leave(struct request *r)
+{
+    if (!v1_is_cut_off(r))                     /* that has to wait for a reset */
+        shutdown(r->client->connection.watch.fd, SHUT_RDWR);
+}
+
 static void v1_ended(struct request *r, enum client_after after)
 {
     client_request_ended(r->client, after);
@@ -46,6 +66,8 @@ const struct wire v1_wire = {
     .wait_no_more = v1_wait_no_more,
     .wake = v1_wake,
     .gone = v1_gone,
+    .blocked = v1_blocked,
+    .leave = v1_leave,
     .ended = v1_ended,
 };
 

@@ -54,10 +54,12 @@ static inline struct v1 *v1_of(const struct request *r)
 bool v1_read_head(struct client *c);
 /* Takes one line of the head, its end taken off.  0 (v->progress says how far), or a status. */
 unsigned v1_take_line(struct request *r, struct v1 *v, struct str line);
+/* The response has begun and is not complete, and the connection's end would be taken for its own. */
+bool v1_is_cut_off(const struct request *r);
 /* What c->in holds becomes free for the next request: v1's part of a request's end. */
 void v1_release(struct client *c, struct request *r);
 
-/* Bytes that came behind the head, for who talks to the connection itself from now on: how many. */
+/* Bytes of a tunnel that came behind the head: how many. */
 size_t v1_take_rest(struct request *r, char *space, size_t size);
 
 int v1_send(struct request *r);

@@ -61,6 +61,18 @@ static ssize_t refill(struct client *c, struct v1 *v)
     return n == 0 ? IO_ERROR : n;
 }
 
+/* Lines that v1_chunks_next() has checked.  Odd names are dropped as they are in heads. */
+static void take_trailers(struct request *r, struct str lines)
+{
+    struct str name, value;
+
+    while (lines.len) {
+        struct str line = str_split(&lines, '\n');
+        if (v1_parse_field(str_first(line, line.len - 1), false, &name, &value) == V1_OK)
+            headers_add(&r->trailers, &r->arena, name, value);
+    }
+}
+
 /* Takes some of what is in c->in: bytes of the body, 0 at its end or where only framing was, or
  * -400. */
 static ssize_t take_chunks(struct request *r, struct v1 *v, char *space, size_t size)
@@ -69,6 +81,10 @@ static ssize_t take_chunks(struct request *r, struct v1 *v, char *space, size_t 
     struct str data, in = { b->at, buffer_len(b) < size ? buffer_len(b) : size };
     size_t used;
 
+    if (!v->chunks.trailers) {
+        v->chunks.trailers = ARENA_NEW(&r->arena, struct out);
+        *v->chunks.trailers = out_growing(&r->arena, V1_MAX_CHUNK_EXTRA);
+    }
     if (!v1_chunks_next(&v->chunks, in, &used, &data)) {
         request_log(r, LOG_LEVEL_INFO, 0, "client sent invalid chunked body");
         return -STATUS_BAD_REQUEST;
@@ -78,6 +94,8 @@ static ssize_t take_chunks(struct request *r, struct v1 *v, char *space, size_t 
     b->at += used + data.len;
     r->received += used + data.len;
     v->body_done = v->chunks.state == CHUNK_DONE;
+    if (v->body_done)
+        take_trailers(r, out_str_of(v->chunks.trailers));
     return (ssize_t)data.len;
 }
 
@@ -97,10 +115,23 @@ static ssize_t read_chunks(struct request *r, struct v1 *v, char *space, size_t 
     }
 }
 
+/* Of a tunnel: first what came along with the head. */
+static ssize_t hear(struct request *r, char *space, size_t size)
+{
+    size_t rest = v1_take_rest(r, space, size);
+    ssize_t n = rest ? (ssize_t)rest : client_recv(r->client, space, size);
+
+    if (n > 0)
+        r->received += (uint64_t)n;
+    return n;
+}
+
 ssize_t v1_read_body(struct request *r, char *space, size_t size)
 {
     struct v1 *v = v1_of(r);
 
+    if (r->flags.tunnel)
+        return hear(r, space, size);
     if (v->body_done)
         return 0;
     return r->chunked_body ? read_chunks(r, v, space, size) : read_length(r, v, space, size);

@@ -199,6 +199,8 @@ static bool size_byte(struct v1_chunks *c, char byte)
     bool blank = byte == ' ' || byte == '\t';
     int digit = c->state <= CHUNK_SIZE_DIGITS ? char_hex(byte) : -1;
 
+    if (++c->extra > V1_MAX_CHUNK_EXTRA)
+        return false;
     if (digit >= 0) {
         c->state = CHUNK_SIZE_DIGITS;
         if (c->left >> 58)                         /* larger than any file */
@@ -206,9 +208,9 @@ static bool size_byte(struct v1_chunks *c, char byte)
         c->left = c->left << 4 | (unsigned)digit;
         return true;
     }
-    if (c->state == CHUNK_SIZE_START || ++c->extra > V1_MAX_CHUNK_EXTRA)
-        return false;
     switch (c->state) {
+    case CHUNK_SIZE_START:
+        return false;
     case CHUNK_QUOTED:
         if (byte == '"' || byte == '\\')
             c->state = byte == '"' ? CHUNK_SPACE : CHUNK_ESCAPED;
@@ -231,6 +233,15 @@ static bool size_byte(struct v1_chunks *c, char byte)
     else
         return blank || byte == '=' || (class & TOKEN);
     return true;
+}
+
+/* The bytes of a chunk pay for the line before them: only lines that are long beside what they announce
+ * add up, over all of a body. */
+static void pay_for_line(struct v1_chunks *c)
+{
+    uint64_t paid = 16 + 2 * c->left;
+
+    c->extra = c->extra > paid ? c->extra - (unsigned)paid : 0;
 }
 
 /* A byte of what follows the last chunk.  false: malformed. */
@@ -267,6 +278,7 @@ static bool chunk_byte(struct v1_chunks *c, char byte)
     case CHUNK_ESCAPED:
         return size_byte(c, byte);
     case CHUNK_SIZE_LF:
+        pay_for_line(c);
         c->state = c->left ? CHUNK_DATA : CHUNK_TRAILER_START;
         return byte == '\n';
     case CHUNK_DATA_CR:

@@ -65,7 +65,7 @@ enum v1_chunk_state {
 struct v1_chunks {
     enum v1_chunk_state state;
     uint64_t left;                 /* bytes of the chunk still to come */
-    unsigned extra;                /* bytes of extensions and trailers so far: bounded */
+    unsigned extra;                /* bytes of lines and trailers that no data has paid for: bounded */
     struct out *trailers;          /* where the lines of trailers go; NULL: nobody wants them */
 };
 

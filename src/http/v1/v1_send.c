@@ -383,8 +383,7 @@ static ssize_t send_file(struct request *r, struct v1 *v)
     return n;
 }
 
-/* The head lies in a space that the next request will use: what is left of it moves to the arena.
- * */
+/* The head lies in a space that the next request will use: what is left of it moves to the arena. */
 static void keep_head(struct request *r, struct v1 *v)
 {
     struct span *s = &v->spans[v->first];

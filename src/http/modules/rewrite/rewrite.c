@@ -101,17 +101,17 @@ static bool parse_break(struct setting *s, void *field)
 /* ---- the rows ---- */
 
 static const struct type type_set = {
-    "$variable value", "a variable and a text", parse_set, config_print_nothing,
+    "$variable value", "a variable and a text", parse_set, NULL,
 };
 static const struct type type_rule = {
     "regex replacement [flag]", "a regular expression, a path or address, and perhaps a flag",
-    rewrite_parse_rule, config_print_nothing,
+    rewrite_parse_rule, NULL,
 };
 static const struct type type_return = {
     "code [text] | code URL | URL", "a status, and perhaps a text or an address", parse_return,
-    config_print_nothing,
+    NULL,
 };
-static const struct type type_break = { "", "no argument", parse_break, config_print_nothing };
+static const struct type type_break = { "", "no argument", parse_break, NULL };
 
 #define LEVELS (IN_SERVER | IN_LOCATION | IN_SERVER_IF | IN_LOCATION_IF)
 

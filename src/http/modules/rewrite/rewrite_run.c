@@ -188,12 +188,8 @@ static int run_server(struct request *r)
 static int search_again(struct request *r)
 {
     r->flags.uri_changed = false;
-    if (r->redirects_left-- == 0) {
-        request_log(r, LOG_LEVEL_ERROR, 0,
-                    "rewrite or internal redirection cycle while processing \"%.*s\"",
-                    STR_ARG(r->uri));
+    if (!request_count_redirect(r, "processing", r->uri))
         return STATUS_INTERNAL_SERVER_ERROR;
-    }
     r->location = NULL;
     r->conf = r->server->root.conf;
     r->steps = r->server->root.steps;
