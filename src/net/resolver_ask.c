@@ -130,20 +130,16 @@ static void server_refused(struct ask *a, unsigned server, int error)
         try_next(a);                           /* otherwise the timer will try again */
 }
 
-static void try_server(struct ask *a, unsigned server)
+static void try_next(struct ask *a)
 {
-    struct ask_socket *s = &a->sockets[server];
+    struct ask_socket *s;
 
     ask_close_tcp(a);
-    a->server = server;
+    a->server = take_turn(a->servers);
+    s = &a->sockets[a->server];
     if ((s->watch.fd < 0 && !open_socket(s, &a->servers->list[a->server].address)) ||
         !send_all(a, s))
         server_refused(a, a->server, errno);
-}
-
-static void try_next(struct ask *a)
-{
-    try_server(a, take_turn(a->servers));
 }
 
 static void set_timer(struct ask *a)
@@ -155,21 +151,6 @@ static void set_timer(struct ask *a)
     timer_set(&a->timer, wait < left ? wait : left);
 }
 
-static void settle(struct question *q, const struct dns_reply *reply)
-{
-    q->reply = *reply;
-    q->state = QUESTION_ANSWERED;
-}
-
-/* What is still open ends with that code. */
-static void settle_all(struct ask *a, unsigned code)
-{
-    for (unsigned i = 0; i < a->count; i++) {
-        if (a->questions[i].state != QUESTION_ANSWERED)
-            settle(&a->questions[i], &(struct dns_reply){ .code = code });
-    }
-}
-
 static void on_timer(struct timer *t)
 {
     struct ask *a = CONTAINER(t, struct ask, timer);
@@ -178,9 +159,7 @@ static void on_timer(struct timer *t)
         a->servers->list[a->server].rests_until = clock_ms() + REST;
         log_server(a, a->server, LOG_LEVEL_INFO, 0, "no reply");
     }
-    if (a->failure)                            /* one can't tell, another does not */
-        settle_all(a, a->failure);
-    if (a->failure || a->abandoned || clock_ms() >= a->start_ms + ASK_LIMIT) {
+    if (a->abandoned || clock_ms() >= a->start_ms + ASK_LIMIT) {
         a->done(a->owner);
         return;
     }
@@ -192,22 +171,10 @@ static void on_timer(struct timer *t)
 
 /* ---- replies ---- */
 
-/* A server that says that it can't tell: another one may.  false: that was the last. */
-static bool ask_another(struct ask *a, unsigned server, unsigned code)
+static void settle(struct question *q, const struct dns_reply *reply)
 {
-    if (code == DNS_OK || code == DNS_NOT_FOUND || a->servers->count == 1)
-        return false;
-    a->failure = code;
-    if (++a->refused >= a->servers->count)
-        return false;
-    try_server(a, (server + 1) % a->servers->count);
-    return true;
-}
-
-static bool tells(enum dns_result result, const struct dns_reply *reply)
-{
-    return result == DNS_REPLY && !reply->truncated &&
-           (reply->code == DNS_OK || reply->code == DNS_NOT_FOUND);
+    q->reply = *reply;
+    q->state = QUESTION_ANSWERED;
 }
 
 /* A reply to one of the open questions; what is none of them says nothing. */
@@ -224,8 +191,6 @@ bool ask_take_message(struct ask *a, unsigned server, struct str message, bool b
         if (result == DNS_FOREIGN)
             continue;
         a->servers->list[server].rests_until = 0;
-        if (server != a->server && !tells(result, &reply))
-            return false;                      /* another is asked by now */
         if (result == DNS_MALFORMED) {
             log_server(a, server, LOG_LEVEL_ERROR, 0, "malformed reply");
             reply = (struct dns_reply){ .code = DNS_SERVER_FAILURE };
@@ -237,8 +202,6 @@ bool ask_take_message(struct ask *a, unsigned server, struct str message, bool b
             log_server(a, server, LOG_LEVEL_ERROR, 0, "reply truncated by TCP, too");
             reply = (struct dns_reply){ .code = DNS_SERVER_FAILURE };
         }
-        if (ask_another(a, server, reply.code))
-            return false;
         settle(q, &reply);
         if (!ask_answered(a))
             return false;

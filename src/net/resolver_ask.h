@@ -63,8 +63,7 @@ struct ask {
     struct arena arena;                /* of the replies */
     struct name_servers *servers;
     unsigned server;                   /* that is being asked */
-    unsigned refused;                  /* servers that are not there, or can't tell, one after another */
-    unsigned failure;                  /* the code of the last that can't; 0: none has said so */
+    unsigned refused;                  /* servers that are not there, one after another */
     uint64_t start_ms;
     unsigned tries;
     bool abandoned;                    /* nobody waits for it: no further tries */

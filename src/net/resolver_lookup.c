@@ -262,10 +262,10 @@ static void use_records(struct lookup *l, const struct ask *a, unsigned count)
 }
 
 /* All replies are there.  An error of one is the error of all; addresses count more than an alias, and of
- * aliases the last one. */
+ * aliases the one that was asked for last. */
 static void use_replies(struct lookup *l, const struct ask *a)
 {
-    const struct dns_name *alias = &a->questions[0].reply.alias;
+    const struct dns_name *alias = &a->questions[a->count - 1].reply.alias;
     unsigned count = 0;
 
     for (unsigned i = 0; i < a->count; i++) {
@@ -275,8 +275,6 @@ static void use_replies(struct lookup *l, const struct ask *a)
             return;
         }
         count += reply->count;
-        if (reply->alias.len > 1)
-            alias = &reply->alias;
         l->ttl = reply->ttl < l->ttl ? reply->ttl : l->ttl;
     }
     if (count)

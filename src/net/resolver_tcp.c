@@ -71,8 +71,6 @@ static bool take_messages(struct ask *a)
             return false;
         if (ask_take_message(a, a->stream_server, cursor_str(&c, len), true))
             return true;
-        if (!a->stream)                        /* another server is asked now */
-            return false;
         t->have -= 2 + len;
         memmove(t->space, t->space + 2 + len, t->have);
     }

@@ -20,10 +20,11 @@ GOOD = "127.0.0.1"
 
 class Flapping(NameServer):
     """Each answer is another: some of them with addresses where nobody is, but always a good one; `bad` of
-    ten are none at all."""
+    ten are of `wrongs` or, without them, any that are none."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, wrongs=None):
         self.chance = random.Random(seed)
+        self.wrongs = wrongs
         self.bad = 0
         self.lock = threading.Lock()
         self.kinds = {}
@@ -51,7 +52,7 @@ class Flapping(NameServer):
             "miscounted": lambda: [good[:7] + bytes([9]) + good[8:]],
             "compressed": lambda: [good[:-10] + b"\xc0\xff" + good[-8:]],
             "truncated": lambda: [reply(q, truncated=True)],
-            "forged": lambda: [reply(q, forged, id=q.id ^ 1), reply(q, forged, name="other.test"), good],
+            "forged": lambda: [reply(q, forged, id=q.id ^ 1), reply(q, forged, name="none.test"), good],
             "twice": lambda: [good, good],
         }
 
@@ -59,7 +60,7 @@ class Flapping(NameServer):
         with self.lock:
             kind = "good"
             if self.chance.random() * 10 < self.bad:
-                kind = self.chance.choice(sorted(self.answers(q)))
+                kind = self.chance.choice(self.wrongs or sorted(self.answers(q)))
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
             answer = [reply(q, self.addresses(q))] if kind == "good" else self.answers(q)[kind]()
             delay = self.chance.choice([0.2, 0.7, 4.0]) if kind == "late" else 0
@@ -68,10 +69,9 @@ class Flapping(NameServer):
 
 
 def conf(port, resolvers):
-    servers = " ".join(f"127.0.0.1:{d.port}" for d in resolvers)
     alone = f"resolver 127.0.0.1:{resolvers[0].port}; resolver_timeout 500ms;"
     return f"""
-        resolver {servers}; resolver_timeout 20s; keepalive_requests 1000000; keepalive_timeout 1h;
+        resolver 127.0.0.1:{resolvers[-1].port}; resolver_timeout 20s; keepalive_requests 1000000; keepalive_timeout 1h;
         upstream u {{ zone z 256k; {alone} server flap.test:{port} resolve max_fails=0; }}
         upstream v {{ zone z2 256k; {alone} server flap.test:{port} resolve fail_timeout=1s;
                       server 127.0.0.1:{port} backup; }}
@@ -84,7 +84,8 @@ def conf(port, resolvers):
 def test_dns_flapping(weir, peers):  # noqa: F811
     """A group of a name, a group with a backup, and a name that a variable gives: nobody sees an error."""
     p = peers(1)
-    first, second = Flapping(seed=1), Flapping(seed=2)         # who asks the second has an answer
+    first = Flapping(seed=1)
+    second = Flapping(seed=2, wrongs=["silence", "late", "garbage", "forged", "twice", "compressed"])
     s = weir(http=conf(p.ports[0], (first, second)), main=MAIN, master="on")
     for text in "resolved", "upstream", "name server", "connect":
         s.allow(text)
@@ -93,6 +94,7 @@ def test_dns_flapping(weir, peers):  # noqa: F811
     first.wait_for("flap.test", 4)             # all know an address, and lose it no more
     time.sleep(0.5)
     first.bad = 9
+    second.bad = 3                             # what is said again in time is no failure
     streams = [clients.Stream(s.port_of(name), (BODY,), processes=1) for name in ("@PORT@", "@PORT2@", "@PORT3@")]
     time.sleep(SECONDS / 2)
     early = [(clients.resident(pid), clients.sockets_of(pid)) for pid in workers]
@@ -104,7 +106,7 @@ def test_dns_flapping(weir, peers):  # noqa: F811
     print(f"{len(first.queries)} and {len(second.queries)} questions, {dict(sorted(first.kinds.items()))}, "
           f"{[done for done, _ in ends]} requests, (KiB, sockets) {early} -> {late}")
     assert all(not failed for _, failed in ends), [failed[:5] for _, failed in ends]
-    assert all(done > 100 for done, _ in ends)
+    assert all(done > 10 for done, _ in ends)      # of the last, while an answer is awaited, nobody
     assert len(first.kinds) > 8
     if not is_sanitized(s):
         assert all(b[0] <= a[0] * 1.1 + 1024 for a, b in zip(early, late))
