@@ -342,5 +342,12 @@ void tls_offer(struct connection *c, struct str alpn)
 
 struct str tls_alpn(const struct connection *c)
 {
-    return tls_of(c)->protocol;
+    const struct tls *t = tls_of(c);
+    const unsigned char *name;
+    unsigned len;
+
+    if (!t->ssl)
+        return t->protocol;
+    SSL_get0_alpn_selected(t->ssl, &name, &len);
+    return (struct str){ (const char *)name, len };
 }

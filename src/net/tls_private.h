@@ -98,7 +98,7 @@ struct tls {
     uint64_t sent_ms;
     int error;                         /* errno of the socket's call that failed; 0: none has */
     struct str alpn;                   /* what is offered */
-    struct str protocol;               /* what of it was chosen; empty: none */
+    struct str protocol;               /* what of it a server chose; empty: none */
     struct tls_offload *offload;       /* a step that a thread does, or has done; NULL: none */
     bool threaded;                     /* a thread has it: nothing but this struct may be touched */
     bool certified;                    /* the server and its certificates are chosen */

@@ -344,6 +344,7 @@ int master_run(const struct options *o, struct generation *g, bool background)
     pidfile_remove();
     sockets_close_all(new_binary == 0);
     log_note(LOG_LEVEL_NOTICE, 0, "exit");
+    renewal_forget();
     generation_unref(current);
     return 0;
 }

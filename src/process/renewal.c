@@ -101,8 +101,7 @@ static void start_timer(void)
 
 void renewal_watch(struct tree *t, const struct generation *g)
 {
-    if (tree)
-        tree_free(tree);
+    tree_free(tree);
     tree = t;
     for (unsigned i = 0; i < count; i++)
         files[i].held = false;         /* all was read anew */
@@ -308,4 +307,14 @@ void renewal_end(void)
 {
     timer_cancel(&timer);
     use_loaded = NULL;
+}
+
+void renewal_forget(void)
+{
+    tree_free(tree);
+    tree = NULL;
+    arena_fini(&arena);
+    arena_init(&arena);
+    files = NULL;
+    count = 0;
 }

@@ -19,5 +19,7 @@ void renewal_watch(struct tree *t, const struct generation *g);
 void renewal_begin(const struct options *o, bool (*use)(struct loaded *l));
 /* No more looks, until it is begun anew. */
 void renewal_end(void);
+/* Lets go of the tree: the process ends, or is a worker, which was forked from one that watches. */
+void renewal_forget(void);
 
 #endif

@@ -99,6 +99,7 @@ int single_run(const struct options *o, struct generation *g)
     pidfile_remove();
     sockets_close_all(true);
     log_note(LOG_LEVEL_NOTICE, 0, "exit");
+    renewal_forget();
     serving_fini();
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "process/live.h"
 #include "process/packet.h"
 #include "process/pidfile.h"
+#include "process/renewal.h"
 #include "process/serving.h"
 #include "process/shared.h"
 #include "process/signals.h"
@@ -246,6 +247,7 @@ void worker_main(const struct worker_start *start)
 
     log_after_fork();
     pidfile_after_fork();
+    renewal_forget();
     os_set_title("weir: worker process");
     if (!begin(start))
         exit(2);
