@@ -76,6 +76,13 @@ class Response:
         return f"<{self.line} {dict(self.fields)} {self.body[:200]!r}>"
 
 
+def wait_until(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
 def dechunk(data):
     out = b""
     while data:

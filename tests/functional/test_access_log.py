@@ -10,19 +10,12 @@ import time
 
 import pytest
 
-from conftest import BINARY
+from conftest import BINARY, wait_until
 
 
 def lines(server, name="log"):
     path = server.dir / name
     return path.read_text(errors="surrogateescape").splitlines() if path.exists() else []
-
-
-def wait_until(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def site(formats, inside):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, free_port
+from conftest import BINARY, free_port, wait_until
 from fake_dns import DROP, NameServer, free_address, needs_namespace, own_files
 from peers import Peer, forever, ok
 
@@ -40,13 +40,6 @@ def http(d, servers, more="", options="valid=1s", timeout="1s", listen=ADDRESSES
 
 def seen(s, count=12):
     return {s.get("/").body.decode() for _ in range(count)}
-
-
-def wait_until(what, seconds=8):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_changes_are_followed(weir, dns):

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from conftest import wait_until
 from peers import Peer, ok
 from test_proxy_http2 import frame, serve
 
@@ -57,13 +58,6 @@ def weir(weir):
         s.wait_log = lambda text: wait_log(text, 6)
         return s
     return start
-
-
-def wait_until(true, seconds=10):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.02)
 
 
 def conf(backends, check="", match="", group="zone z 64k;", parameters="", location=""):

@@ -8,18 +8,11 @@ import time
 
 import pytest
 
-from conftest import BINARY
+from conftest import BINARY, wait_until
 
 
 def children(pid):
     return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def wait_until(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def statuses(server, path, count):

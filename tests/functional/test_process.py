@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, ROOT, free_port
+from conftest import BINARY, ROOT, free_port, wait_until
 
 MAIN = "worker_processes 2;\nerror_log error.log notice;\nuser root;\n"
 SERVER = 'location / { return 200 "one\\n"; }'
@@ -21,13 +21,6 @@ SERVER = 'location / { return 200 "one\\n"; }'
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
         return sorted(int(word) for word in f.read().split())
-
-
-def wait_until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.02)
 
 
 def is_gone(pid):

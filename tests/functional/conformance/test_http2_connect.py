@@ -124,7 +124,10 @@ def test_heads_of_connect(weir, peer, fields, status):
         c.expect(HEADERS, stream)
         assert c.answers[stream].status == status
         assert c.alive()
-    assert p.connections == (status == 200)
+    if status == 200:
+        assert waited(lambda: p.connections == 1)
+    else:
+        assert p.connections == 0
 
 
 def test_frames_on_a_tunnel(weir, peer):
