@@ -70,8 +70,9 @@ struct tls_taken {
     unsigned tickets;                  /* records that the handshake has sent with the keys of `out` */
     unsigned char message[5];          /* of a handshake, as much of it as has come */
     unsigned char message_size;
-    unsigned char idle;                /* records in a row that brought nothing */
+    unsigned char idle;                /* records in a row that brought nothing, while none was sent */
     bool in_known, out_known;          /* whether each secret is there */
+    bool asked;                        /* the peer wants new keys of `out` */
     uint16_t plain;                    /* bytes of an opened record, which are held first */
     bool ended;                        /* the peer has said goodbye */
 };

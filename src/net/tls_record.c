@@ -70,23 +70,26 @@ static struct record_cipher *borrow(void)
 {
     struct record_cipher *last = list_empty(&lent)
                                      ? NULL : CONTAINER(lent.prev, struct record_cipher, link);
+    bool is_free = last && !last->holder;
+    struct record_cipher *c = is_free || made >= CIPHERS ? NULL : make();
 
-    if (last && (!last->holder || made >= CIPHERS)) {
-        if (last->holder)
-            last->holder->cipher = NULL;
-        list_remove(&last->link);
-        return last;
-    }
-    return make();
+    if (c || !last)
+        return c;
+    if (last->holder)
+        last->holder->cipher = NULL;
+    list_remove(&last->link);
+    return last;
 }
 
-static bool set_key(struct record_cipher *c, const struct record_half *h,
+/* `closing` as the library's: 1, 0, or -1: as before. */
+static bool set_key(struct record_cipher *c, const unsigned char *key,
                     const struct record_suite *suite, int closing)
 {
-    const EVP_CIPHER *kind = c->suite == suite ? NULL : EVP_get_cipherbynid(suite->cipher);
+    bool known = c->suite == suite;
+    const EVP_CIPHER *kind = known ? NULL : EVP_get_cipherbynid(suite->cipher);
 
     c->suite = NULL;
-    if (EVP_CipherInit_ex(c->ctx, kind, NULL, h->key, NULL, closing) != 1)
+    if ((!known && !kind) || EVP_CipherInit_ex(c->ctx, kind, NULL, key, NULL, closing) != 1)
         return false;
     c->suite = suite;
     return true;
@@ -105,21 +108,24 @@ static EVP_CIPHER_CTX *cipher_of(struct record_half *h, const struct record_suit
     if (h->cipher)
         return c->ctx;
     c->holder = NULL;
-    if (!set_key(c, h, suite, closing))
+    if (!set_key(c, h->key, suite, closing))
         return NULL;
     c->holder = h;
     h->cipher = c;
     return c->ctx;
 }
 
+/* Another key takes the place of the half's, which nobody shall find there. */
 static void give_back(struct record_half *h)
 {
+    static const unsigned char no_key[RECORD_KEY_MAX];
     struct record_cipher *c = h->cipher;
 
     if (!c)
         return;
     h->cipher = NULL;
     c->holder = NULL;
+    set_key(c, no_key, c->suite, -1);
     list_remove(&c->link);
     list_push(&lent, &c->link);
 }
@@ -255,6 +261,13 @@ size_t tls_record_size(const char *data, size_t size)
     return c.bad ? 0 : RECORD_HEAD + length;
 }
 
+int tls_record_check(const char *data, size_t size)
+{
+    if (size > 0 && data[0] != RECORD_DATA)
+        return ALERT_UNEXPECTED_MESSAGE;
+    return tls_record_size(data, size) > RECORD_MAX ? ALERT_RECORD_OVERFLOW : 0;
+}
+
 /* Section 5.2: without the zeros behind it; 0: there is nothing else in it. */
 static unsigned char inner_type(const char *text, size_t *size)
 {
@@ -272,12 +285,10 @@ int tls_record_open(struct record_half *h, const struct record_suite *suite, cha
     unsigned char *head = (unsigned char *)data, *text = head + RECORD_HEAD;
     size_t size = tls_record_size(data, RECORD_HEAD) - RECORD_HEAD;
     EVP_CIPHER_CTX *ctx;
-    int n;
+    int n, fault = tls_record_check(data, RECORD_HEAD);
 
-    if (head[0] != RECORD_DATA)
-        return ALERT_UNEXPECTED_MESSAGE;
-    if (size > RECORD_MAX - RECORD_HEAD)
-        return ALERT_RECORD_OVERFLOW;
+    if (fault)
+        return fault;
     if (size < RECORD_TAG + 1)
         return ALERT_BAD_RECORD_MAC;
     size -= RECORD_TAG;

@@ -69,6 +69,8 @@ struct record {
 
 /* Bytes of the record that begins at `data`, its head included; 0: its head is not whole yet. */
 size_t tls_record_size(const char *data, size_t size);
+/* Whether a record may begin so: 0, or the alert it deserves, which is known before all of it is there. */
+int tls_record_check(const char *data, size_t size);
 /* Opens the whole record at `data`, which is overwritten.  Otherwise the alert it deserves (more than
  * 0). */
 int tls_record_open(struct record_half *h, const struct record_suite *suite, char *data,

@@ -124,7 +124,7 @@ static bool may_take(const struct tls *t)
     const SSL_SESSION *session = SSL_get0_session(t->ssl);
 
     return k && k->in_known && k->out_known && !t->kernel && !t->early_size &&
-           !t->context->keeps_library && t->context->verify == TLS_VERIFY_OFF &&
+           !t->context->keeps_library && SSL_get_verify_mode(t->ssl) == SSL_VERIFY_NONE &&
            SSL_version(t->ssl) == TLS1_3_VERSION && SSL_is_init_finished(t->ssl) &&
            !SSL_has_pending(t->ssl) && session &&
            SSL_SESSION_get_max_fragment_length(session) == TLSEXT_max_fragment_length_DISABLED;
@@ -146,11 +146,11 @@ static bool take(struct tls *t)
 
 void tls_takeover(struct tls *t)
 {
-    if (take(t))
-        return;
-    tls_takeover_free(t);
-    SSL_set_read_ahead(t->ssl, 1);
-    ERR_clear_error();
+    if (!take(t)) {
+        tls_takeover_free(t);
+        SSL_set_read_ahead(t->ssl, 1);
+    }
+    ERR_clear_error();                 /* of a group whose name it does not know, for one */
 }
 
 void tls_takeover_free(struct tls *t)
@@ -167,22 +167,19 @@ void tls_takeover_free(struct tls *t)
 
 /* ---- sending ---- */
 
-/* A record of its own: an alert or a message of a handshake. */
-static bool send_small(struct tls *t, enum record_type type, const char *data, size_t size)
-{
-    char space[16 + RECORD_ADDED];
-    size_t n = tls_record_close(&t->taken->out, t->taken->suite, type, data, size, space);
-
-    return n != 0 && tls_io_put(t, space, n) != IO_ERROR;
-}
-
 static void alert(struct tls *t, int what)
 {
-    char text[2] = { what == ALERT_CLOSE_NOTIFY ? 1 : 2, (char)what };
+    const char text[2] = { what == ALERT_CLOSE_NOTIFY ? 1 : 2, (char)what };
+    char space[sizeof text + RECORD_ADDED];
+    size_t n = tls_record_close(&t->taken->out, t->taken->suite, RECORD_ALERT, text, sizeof text,
+                                space);
 
-    send_small(t, RECORD_ALERT, text, sizeof text);
+    if (n)
+        tls_io_put(t, space, n);
 }
 
+/* New keys come right before data, when they are due: a peer that asks for them again and again gets one
+ * answer (section 4.6.3). */
 bool tls_takeover_record(struct tls *t, const char *data, size_t size)
 {
     static const char update[5] = { KEY_UPDATE, 0, 0, 1, 0 };
@@ -191,7 +188,9 @@ bool tls_takeover_record(struct tls *t, const char *data, size_t size)
 
     if (!to)
         return false;
-    if (k->out.sequence >= KEY_RECORDS) {
+    k->idle = 0;                       /* who receives may change keys meanwhile */
+    if (k->asked || k->out.sequence >= KEY_RECORDS) {
+        k->asked = false;
         size_t n = tls_record_close(&k->out, k->suite, RECORD_HANDSHAKE, update, sizeof update, to);
         if (n == 0 || !tls_record_update(&k->out, k->suite))
             return false;
@@ -214,16 +213,12 @@ void tls_takeover_goodbye(struct tls *t)
 static int update_keys(struct tls *t, int wanted)
 {
     struct tls_taken *k = t->taken;
-    const char answer[5] = { KEY_UPDATE, 0, 0, 1, 0 };
 
     if (wanted != 0 && wanted != 1)
         return ALERT_ILLEGAL_PARAMETER;
-    if (!tls_record_update(&k->in, k->suite))
-        return ALERT_INTERNAL_ERROR;
-    if (wanted && (!send_small(t, RECORD_HANDSHAKE, answer, sizeof answer) ||
-                   !tls_record_update(&k->out, k->suite)))
-        return ALERT_INTERNAL_ERROR;
-    return 0;
+    if (wanted)
+        k->asked = true;
+    return tls_record_update(&k->in, k->suite) ? 0 : ALERT_INTERNAL_ERROR;
 }
 
 /* New keys are all that a client may still speak of; the message ends with its record (section 5.1). */
@@ -329,10 +324,9 @@ static ssize_t receive(struct tls *t, struct input *in)
 {
     size_t left = (size_t)(in->end - in->at);
 
-    if (left > RECORD_MAX) {           /* a record that is longer than any may be */
-        in->bad = ALERT_RECORD_OVERFLOW;
+    in->bad = tls_record_check(in->at, left);
+    if (in->bad)
         return IO_AGAIN;
-    }
     memmove(in->space, in->at, left);
     in->at = in->space;
     in->end = in->space + left;
@@ -381,10 +375,12 @@ static ssize_t recv_records(struct tls *t, char *buffer, size_t size)
     in.given = 0;
     in.bad = 0;
     open_records(t, &in);
-    while (!in.given && !in.bad && !t->taken->ended && (n = receive(t, &in)) > 0)
+    while (in.room > 0 && !in.given && !in.bad && !t->taken->ended && (n = receive(t, &in)) > 0)
         open_records(t, &in);
-    if (in.bad > 0)
+    if (in.bad > 0) {
         alert(t, in.bad);
+        ERR_clear_error();
+    }
     t->broken |= in.bad || n == IO_ERROR ||
                  !tls_io_hold(t, in.at, (size_t)(in.end - in.at));
     if (in.given)

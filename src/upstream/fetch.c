@@ -75,21 +75,16 @@ static bool fail(struct fetch *f, const char *why, int error)
 /* true: all is sent. */
 static bool send_request(struct fetch *f)
 {
-    struct connection *c = &f->link->connection;
-
     while (f->unsent.len) {
-        struct iovec iov = { (void *)(uintptr_t)f->unsent.data, f->unsent.len };
-        if (!(c->watch.ready & READY_WRITE))
-            return false;
-        int error = f->unsent.len == f->request.len ? link_connect_error(f->link) : 0;
-        ssize_t n = error ? IO_ERROR : c->transport->sendv(c, &iov, 1, false);
+        ssize_t n = link_send(f->link, f->unsent, false);
         if (n == IO_AGAIN)
             return false;
         if (n < 0) {
-            fail(f, error ? "connect() failed" : "send() failed", error ? error : errno);
+            fail(f, f->unsent.len == f->request.len ? "connect() failed" : "send() failed", errno);
             return false;
         }
-        timer_cancel(&c->timer);       /* connected: from here on all of the time is the answer's */
+        /* Connected: from here on all of the time is the answer's. */
+        timer_cancel(&f->link->connection.timer);
         f->unsent = str_from(f->unsent, (size_t)n);
     }
     return true;

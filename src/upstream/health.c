@@ -148,13 +148,10 @@ static void end_good(struct probe *p, bool reusable)
 /* false: it waits, or is over. */
 static bool send_request(struct probe *p)
 {
-    struct connection *c = &p->link->connection;
+    struct timer *timer = &p->link->connection.timer;
 
     while (p->unsent.len) {
-        struct iovec iov = { (void *)(uintptr_t)p->unsent.data, p->unsent.len };
-        if (!(c->watch.ready & READY_WRITE))
-            return false;
-        ssize_t n = c->transport->sendv(c, &iov, 1, false);
+        ssize_t n = link_send(p->link, p->unsent, false);
         if (n == IO_AGAIN)
             return false;
         if (n < 0) {
@@ -163,10 +160,10 @@ static bool send_request(struct probe *p)
         }
         p->unsent = str_from(p->unsent, (size_t)n);
         p->doing = "sending request";
-        timer_set(&c->timer, p->check->send_timeout);
+        timer_set(timer, p->check->send_timeout);
         if (p->unsent.len == 0) {
             p->doing = "waiting for the answer";
-            timer_set(&c->timer, p->check->read_timeout);
+            timer_set(timer, p->check->read_timeout);
         }
     }
     return true;

@@ -145,15 +145,12 @@ int link_connect_error(const struct link *l)
 
 int link_greet(struct link *l)
 {
-    struct connection *c = &l->connection;
-    struct iovec line = { l->greeting, strlen(l->greeting) };
+    struct str line = str_of(l->greeting);
+    ssize_t n = link_send(l, line, true);
 
-    if (!(c->watch.ready & READY_WRITE))
-        return IO_AGAIN;
-    ssize_t n = c->transport->sendv(c, &line, 1, true);
-    if (n == IO_AGAIN || n == IO_ERROR)
+    if (n < 0)
         return (int)n;
-    if ((size_t)n < line.iov_len) {            /* there is room for it in a socket that is new */
+    if ((size_t)n < line.len) {                /* there is room for it in a socket that is new */
         errno = EPIPE;
         return IO_ERROR;
     }

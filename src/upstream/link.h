@@ -78,4 +78,15 @@ static inline ssize_t link_recv(struct link *l, void *space, size_t size)
     return c->transport->recv(c, space, size);
 }
 
+/* How many bytes were taken, or enum io; `more`: others follow at once. */
+static inline ssize_t link_send(struct link *l, struct str text, bool more)
+{
+    struct connection *c = &l->connection;
+    struct iovec iov = { (void *)(uintptr_t)text.data, text.len };
+
+    if (!(c->watch.ready & READY_WRITE))
+        return IO_AGAIN;
+    return c->transport->sendv(c, &iov, 1, more);
+}
+
 #endif

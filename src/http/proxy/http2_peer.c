@@ -86,19 +86,17 @@ bool http2_peer_bad(struct http2_peer *p, enum frame_error code, const char *wha
 
 static bool flush(struct http2_peer *p)
 {
-    struct connection *c = &p->link->connection;
     bool full = byte_queue_len(&p->out) >= HTTP2_OUT_ENOUGH;
 
-    while (byte_queue_len(&p->out) && (c->watch.ready & READY_WRITE)) {
-        struct str out = byte_queue_str(&p->out);
-        struct iovec iov = { (void *)(uintptr_t)out.data, out.len };
-        ssize_t n = c->transport->sendv(c, &iov, 1, false);
-        if (n == IO_ERROR) {
+    while (byte_queue_len(&p->out)) {
+        ssize_t n = link_send(p->link, byte_queue_str(&p->out), false);
+        if (n == IO_AGAIN)
+            break;
+        if (n < 0) {
             p->error = p->error ? p->error : errno;
             return false;
         }
-        if (n > 0)
-            byte_queue_drop(&p->out, (size_t)n);
+        byte_queue_drop(&p->out, (size_t)n);
     }
     if (full && byte_queue_len(&p->out) < HTTP2_OUT_ENOUGH)
         http2_stream_wake_all(p, READY_WRITE);

@@ -95,12 +95,8 @@ static bool hear_client(struct exchange *x, struct tunnel *t)
 /* Sends some.  false: not now. */
 static bool tell_peer(struct exchange *x, struct tunnel *t)
 {
-    struct connection *c = &x->link->connection;
-    struct iovec iov = { t->up.at, (size_t)(t->up.end - t->up.at) };
+    ssize_t n = link_send(x->link, str_range(t->up.at, t->up.end), false);
 
-    if (!(c->watch.ready & READY_WRITE))
-        return false;
-    ssize_t n = c->transport->sendv(c, &iov, 1, false);
     if (n == IO_AGAIN)
         return false;
     if (n < 0) {
@@ -109,7 +105,7 @@ static bool tell_peer(struct exchange *x, struct tunnel *t)
     }
     t->up.at += n;
     exchange_attempt(x)->sent += (uint64_t)n;
-    timer_set(&c->timer, x->conf->read_timeout);
+    timer_set(&x->link->connection.timer, x->conf->read_timeout);
     return true;
 }
 
