@@ -147,12 +147,29 @@ static bool set_ciphers(struct making *m)
            refuse(m, TLS_ABOUT_CIPHERS, 0, "cannot use ciphers", list);
 }
 
+/* The library's own choice without groups of finite fields (RFC 7919): nobody needs them, and what a
+ * client's word makes the server compute for one is an attack.  The first list that the library knows. */
+static bool choose_curves(SSL_CTX *ctx)
+{
+    static const char *const lists[] = {
+        "X25519MLKEM768:X25519:P-256:X448:P-384:P-521", "X25519:P-256:X448:P-384:P-521",
+        "P-256:P-384:P-521",
+    };
+
+    for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (SSL_CTX_set1_curves_list(ctx, lists[i]) == 1)
+            break;
+        ERR_clear_error();
+    }
+    return true;
+}
+
 static bool set_curves(struct making *m)
 {
     struct str list = m->s->curves;
 
     if (list.len == 0 || str_eq(list, STR("auto")))
-        return true;
+        return choose_curves(m->ctx);
     if (SSL_CTX_set1_curves_list(m->ctx, list.data) != 1)
         return refuse(m, TLS_ABOUT_CURVES, 0, "cannot use curves", list);
     m->x->curves = strdup(list.data);

@@ -118,6 +118,19 @@ def test_static_page_and_variables(weir, pki):
         b"https on TLSv1.3 TLS_AES_256_GCM_SHA384 X25519 ecdsa_secp256r1_sha256 localhost . ")
 
 
+@pytest.mark.parametrize("curves, group, good", [
+    ("", "X25519", True), ("", "P-384", True), ("", "ffdhe2048", False), ("", "ffdhe8192", False),
+    ("ssl_ecdh_curve ffdhe2048:X25519;", "ffdhe2048", True), ("ssl_ecdh_curve P-256;", "X25519", False),
+])
+def test_groups(weir, pki, curves, group, good):
+    """Those of finite fields cost a server much at a client's word: they are there for who asks for them."""
+    pki.own("a")
+    server = weir(http=http(PAIR + curves + ANSWER % "x"))
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_3", "-groups", group],
+                          input=b"", capture_output=True)
+    assert (b"New, TLSv1.3" in done.stdout) == good
+
+
 @pytest.mark.parametrize("extra", ["", "ssl_conf_command Options KTLS;"])
 def test_large_file_to_a_slow_client(weir, pki, extra):
     pki.own("a")

@@ -176,7 +176,7 @@ static const struct directive rows[] = {
       .help = "Diffie-Hellman parameters, for ciphers that need them." },
     { "ssl_ecdh_curve", PLACES, ARGS(1), &type_str, FIELD(struct ssl_conf, curves),
       .initial = "auto",
-      .help = "Groups for the exchange of keys, the best first." },
+      .help = "Groups for the exchange of keys, the best first; auto: all of elliptic curves." },
     { "ssl_protocols", PLACES, ARGS_RANGE(1, ARGS_ANY), &type_bitmask,
       FIELD(struct ssl_conf, protocols),
       .initial = "TLSv1.2 TLSv1.3", .data = ssl_protocols, .help = "Versions that clients may speak." },
