@@ -50,13 +50,6 @@ static bool parse_free(struct setting *s, void *field)
     return true;
 }
 
-static void print_nothing(const struct directive *row, const void *field, struct out *o)
-{
-    (void)row;
-    (void)field;
-    (void)o;
-}
-
 #define EVERYWHERE (IN_MAIN | IN_HTTP | IN_SERVER | IN_LOCATION)
 #define ROW(name, count, kind) name, EVERYWHERE, count, &(kind)
 
