@@ -180,7 +180,7 @@ static ssize_t tls_sendv(struct connection *c, const struct iovec *iov, int part
     struct tls *t = tls_of(c);
     size_t size = total(iov, parts);
 
-    if (t->broken) {
+    if (t->broken || t->closed) {
         errno = t->error ? t->error : EPIPE;
         return IO_ERROR;
     }

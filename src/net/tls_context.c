@@ -306,7 +306,7 @@ void tls_log_key(const struct tls_context *x, const char *line)
 
     out_str(&o, str_of(line));
     out_char(&o, '\n');
-    if (!o.overflow && x->key_log && x->key_log->fd >= 0 &&
+    if (!o.overflow && x->current && x->key_log && x->key_log->fd >= 0 &&
         write(x->key_log->fd, space, out_len(&o)) < 0)
         ERR_clear_error();             /* a full disk stops no handshake */
 }
@@ -319,7 +319,7 @@ static void on_key_log(const SSL *ssl, const char *line)
 static bool set_key_log(struct making *m)
 {
     if (!m->client)
-        tls_takeover_set(m->ctx);
+        tls_takeover_set(m->ctx, m->s->key_log != NULL);
     else if (m->s->key_log)
         SSL_CTX_set_keylog_callback(m->ctx, on_key_log);
     return true;

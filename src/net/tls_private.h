@@ -57,7 +57,6 @@ struct tls_shared {
     struct list link;
     struct list users;                 /* contexts, the newest first; freed with the last one */
     struct tls_context made;           /* what is the same for all; the rest is not set */
-    bool tells_keys;                   /* the library writes a handshake's secrets down */
     unsigned char digest[SHA256_SIZE]; /* of the settings */
 };
 
@@ -202,7 +201,7 @@ void tls_staples_free(struct tls_context *x);
 void tls_compress_set(SSL_CTX *ctx, bool on);
 
 /* tls_takeover.c: a server's side of TLS 1.3 is spoken without the library when the handshake is over. */
-void tls_takeover_set(SSL_CTX *ctx);
+void tls_takeover_set(SSL_CTX *ctx, bool tells_keys);
 /* A handshake with this context comes: decides whether it is to be taken over. */
 void tls_takeover_prepare(const struct tls_context *x);
 /* A connection comes; and one goes, which has `received` so often. */

@@ -69,7 +69,7 @@ struct record {
 
 /* Bytes of the record that begins at `data`, its head included; 0: its head is not whole yet. */
 size_t tls_record_size(const char *data, size_t size);
-/* Whether a record may begin so: 0, or the alert it deserves, which is known before all of it is there. */
+/* Whether a record may begin so, which is known before it is whole: 0, or the alert it deserves. */
 int tls_record_check(const char *data, size_t size);
 /* Opens the whole record at `data`, which is overwritten.  Otherwise the alert it deserves (more than
  * 0). */

@@ -73,9 +73,10 @@ static void on_message(int sent, int version, int type, const void *data, size_t
         t->taken->tickets += (unsigned)((size + RECORD_TEXT_MAX - 1) / RECORD_TEXT_MAX);
 }
 
-void tls_takeover_set(SSL_CTX *ctx)
+void tls_takeover_set(SSL_CTX *ctx, bool tells_keys)
 {
     SSL_CTX_set_msg_callback(ctx, on_message);
+    SSL_CTX_set_keylog_callback(ctx, tells_keys ? on_key : NULL);
 }
 
 /* ---- whether it pays ---- */
@@ -102,11 +103,10 @@ void tls_takeover_prepare(const struct tls_context *x)
 {
     bool wanted = x->key_log || ((open_now > FEW || score > 0) && !x->keeps_library &&
                                  x->verify == TLS_VERIFY_OFF);
+    bool tells_keys = SSL_CTX_get_keylog_callback(x->ctx) != NULL;
 
-    if (x->shared->tells_keys == wanted || tls_offload_running())      /* a thread may read it */
-        return;
-    x->shared->tells_keys = wanted;
-    SSL_CTX_set_keylog_callback(x->ctx, wanted ? on_key : NULL);
+    if (tells_keys != wanted && !tls_offload_running())        /* a thread may read it */
+        SSL_CTX_set_keylog_callback(x->ctx, wanted ? on_key : NULL);
 }
 
 /* ---- its end ---- */

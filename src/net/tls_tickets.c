@@ -55,7 +55,7 @@ static void turn(struct ring *r, uint64_t period)
  * false: there is none. */
 static bool copy_ring(const struct tls_context *x, struct ring *copy)
 {
-    struct zone *z = x->ticket_zone ? *x->ticket_zone : NULL;
+    struct zone *z = x->current && x->ticket_zone ? *x->ticket_zone : NULL;
     uint64_t period = (uint64_t)x->session_timeout * 1000;
     struct str key = { (const char *)&period, sizeof period };
 

@@ -215,6 +215,17 @@ static void test_spoiled_records(void **state)
     drop(&e);
 }
 
+static void test_beginnings(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n <= RECORD_HEAD; n++)
+        assert_int_equal(tls_record_check("\x17\3\3\x41\0", n), 0);
+    for (size_t n = 1; n <= RECORD_HEAD; n++)
+        assert_int_equal(tls_record_check("GET /", n), ALERT_UNEXPECTED_MESSAGE);
+    assert_int_equal(tls_record_check("\x17\3\3\x41\1", 4), 0);
+    assert_int_equal(tls_record_check("\x17\3\3\x41\1", 5), ALERT_RECORD_OVERFLOW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_more_than_there_are_contexts),
         cmocka_unit_test(test_padding),
         cmocka_unit_test(test_spoiled_records),
+        cmocka_unit_test(test_beginnings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
