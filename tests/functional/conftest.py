@@ -83,6 +83,17 @@ def wait_until(condition, seconds=15):
         time.sleep(0.02)
 
 
+def open_files(pid):
+    """What the descriptors of a process lead to; those that close meanwhile are left out."""
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return found
+
+
 def dechunk(data):
     out = b""
     while data:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, wait_until
+from conftest import BINARY, open_files, wait_until
 
 
 def lines(server, name="log"):
@@ -136,9 +136,7 @@ def test_variables_in_the_path(weir):
     time.sleep(2.1)
     server.get("/new?n=b")
     assert lines(server, "log_b") == ["/new"]
-    open_logs = [os.readlink(f"/proc/{server.process.pid}/fd/{fd}")
-                 for fd in os.listdir(f"/proc/{server.process.pid}/fd")]
-    assert sum("/log_" in path for path in open_logs) <= 2
+    assert sum("/log_" in path for path in open_files(server.process.pid)) <= 2
 
 
 def test_variable_paths_that_fail(weir):

@@ -4,19 +4,14 @@ import time
 
 import pytest
 
+from conftest import open_files
+
 AIO = ["", "aio threads;"]
 
 
 def fds(server):
     """Descriptors of files below html/ that the process holds."""
-    folder = f"/proc/{server.process.pid}/fd"
-    found = []
-    for fd in os.listdir(folder):
-        try:
-            found.append(os.readlink(f"{folder}/{fd}"))
-        except FileNotFoundError:
-            pass
-    return [path for path in found if f"{server.dir}/html" in path]
+    return [path for path in open_files(server.process.pid) if f"{server.dir}/html" in path]
 
 
 def wait_fds(server, count):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, ROOT, free_port, wait_until
+from conftest import BINARY, ROOT, free_port, open_files, wait_until
 
 MAIN = "worker_processes 2;\nerror_log error.log notice;\nuser root;\n"
 SERVER = 'location / { return 200 "one\\n"; }'
@@ -526,7 +526,7 @@ def test_reopen(two):
     two.process.send_signal(signal.SIGUSR1)
     for pid in [two.process.pid, *children(two.process.pid)]:
         def reopened():
-            files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            files = open_files(pid)
             return str(log) in files and str(two.dir / "error.old") not in files
         wait_until(reopened)
 
