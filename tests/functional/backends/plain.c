@@ -48,11 +48,13 @@ static size_t read_head(int fd, char *head, size_t size)
     return 0;
 }
 
+#define HEAD "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n"
+
 static void send_head(int fd, size_t length)
 {
     char line[100];
 
-    snprintf(line, sizeof line, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", length);
+    snprintf(line, sizeof line, HEAD, length);
     send_all(fd, line, strlen(line));
 }
 
@@ -78,13 +80,17 @@ static int answer(int fd, const char *head)
         send_back(fd, field ? strtoul(field + 17, NULL, 10) : 0);
         return 1;
     }
+    /* The head and the first bytes in one call: who is killed has sent both or neither. */
     memset(piece, 'x', sizeof piece);
-    send_head(fd, left);
-    while (left > 0) {
-        ssize_t n = write(fd, piece, left < sizeof piece ? left : sizeof piece);
+    size_t begun = (size_t)snprintf(piece, sizeof piece, HEAD, left), total = begun + left;
+    piece[begun] = 'x';
+    for (size_t sent = 0; sent < total;) {
+        const char *from = sent < begun ? piece + sent : piece + begun;
+        size_t room = (size_t)(piece + sizeof piece - from);
+        ssize_t n = write(fd, from, total - sent < room ? total - sent : room);
         if (n <= 0)
             return 0;
-        left -= (size_t)n;
+        sent += (size_t)n;
     }
     return 1;
 }
